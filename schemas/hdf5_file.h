@@ -1,0 +1,151 @@
+#pragma once
+#include <hdf5.h>
+
+#include <bit>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "schemas/base/error.h"
+#include "schemas/base/handle.h"
+
+namespace gradus {
+
+// The part of HDF5 that gradus' files use: one-dimensional datasets of fixed little-endian types,
+// ragged tables (flat values + offsets) and root attributes. A file starts with a 512-byte block
+// that holds the SHA-256 of the rest (HDF5 calls it a user block; every HDF5 program skips it), so
+// damage is found before the library, which can crash on it, sees a byte. One thread at a time.
+static_assert(std::endian::native == std::endian::little);
+
+struct Hdf5Traits {
+  using Type = hid_t;
+  static Type Null() { return H5I_INVALID_HID; }
+  static void Close(Type id) noexcept { H5Idec_ref(id); }
+};
+using Hdf5Id = Handle<Hdf5Traits>;
+
+// Readers accept an equal major and a lower or equal minor version.
+struct SchemaVersion {
+  std::int32_t major = 1;
+  std::int32_t minor = 0;
+};
+
+struct Schema {
+  std::string name;
+  SchemaVersion version;
+};
+
+// The HDF5 type of a C++ type.
+template <class T>
+hid_t Hdf5Type() {
+  if constexpr (std::is_same_v<T, double>) return H5T_IEEE_F64LE;
+  if constexpr (std::is_same_v<T, float>) return H5T_IEEE_F32LE;
+  if constexpr (std::is_same_v<T, std::int32_t>) return H5T_STD_I32LE;
+  if constexpr (std::is_same_v<T, std::uint64_t>) return H5T_STD_U64LE;
+  if constexpr (std::is_same_v<T, std::uint32_t>) return H5T_STD_U32LE;
+  if constexpr (std::is_same_v<T, std::uint16_t>) return H5T_STD_U16LE;
+  if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, char>) return H5T_STD_U8LE;
+}
+
+// Rows of different lengths: row i is values[offsets[i], offsets[i + 1]).
+template <class T>
+struct Ragged {
+  std::vector<T> values;
+  std::vector<std::uint64_t> offsets{0};
+
+  template <class Row>
+  void Add(const Row& row) {
+    values.insert(values.end(), row.begin(), row.end());
+    offsets.push_back(values.size());
+  }
+  // A vector, or a string for T = char.
+  auto Row(std::size_t i) const {
+    using Result = std::conditional_t<std::is_same_v<T, char>, std::string, std::vector<T>>;
+    const auto at = [&](std::size_t j) {
+      return values.begin() + static_cast<std::ptrdiff_t>(offsets[j]);
+    };
+    return Result(at(i), at(i + 1));
+  }
+  std::size_t size() const { return offsets.size() - 1; }
+};
+
+// Builds a file in memory; Publish writes it as a whole. Paths are absolute ("/nodes/parent");
+// their groups are created on the way. Equal calls give equal bytes.
+class Hdf5Writer {
+ public:
+  explicit Hdf5Writer(const Schema& schema);
+  void SetText(const std::string& attribute, const std::string& value);
+  void SetCount(const std::string& attribute, std::uint64_t value);
+  template <class T>
+  void Put(const std::string& path, const std::vector<T>& values) {
+    PutRaw(path, Hdf5Type<T>(), values.data(), values.size(), sizeof(T));
+  }
+  template <class T>
+  void Put(const std::string& path, const Ragged<T>& rows) {
+    Put(path + "/values", rows.values);
+    Put(path + "/offsets", rows.offsets);
+  }
+  // The finished file. Nothing may be put afterwards.
+  std::string Take();
+
+ private:
+  void PutRaw(const std::string& path, hid_t type, const void* values, std::size_t count,
+              std::size_t item_bytes);
+  Hdf5Id file_, link_;
+};
+
+// Opens the bytes of a whole file. Everything throws Error naming `origin`.
+class Hdf5Reader {
+ public:
+  Hdf5Reader(const std::string& bytes, std::string origin, const Schema& schema);
+  std::string Text(const std::string& attribute) const;
+  std::uint64_t Count(const std::string& attribute) const;
+  // Exactly `count` values of exactly that type.
+  template <class T>
+  std::vector<T> Get(const std::string& path, std::uint64_t count) const {
+    const Hdf5Id data = Open(path, Hdf5Type<T>());
+    if (Length(data, path, sizeof(T)) != count) {
+      Bad(fmt::format("{} has {} values instead of {}", path, Length(data, path, sizeof(T)),
+                      count));
+    }
+    return Read<T>(data, path, count);
+  }
+  // Exactly `rows` rows; the offsets are checked.
+  template <class T>
+  Ragged<T> GetRagged(const std::string& path, std::uint64_t rows) const {
+    Ragged<T> result;
+    result.offsets = Get<std::uint64_t>(path + "/offsets", rows + 1);
+    const Hdf5Id data = Open(path + "/values", Hdf5Type<T>());
+    const std::uint64_t count = Length(data, path, sizeof(T));
+    CheckOffsets(path, result.offsets, count);
+    result.values = Read<T>(data, path, count);
+    return result;
+  }
+  // Throws unless the offsets rise from 0 to `count`.
+  void CheckOffsets(const std::string& path, const std::vector<std::uint64_t>& offsets,
+                    std::uint64_t count) const;
+  [[noreturn]] void Bad(const std::string& what) const;
+
+ private:
+  Hdf5Id Open(const std::string& path, hid_t type) const;
+  std::uint64_t Length(const Hdf5Id& data, const std::string& path, std::size_t item_bytes) const;
+  template <class T>
+  std::vector<T> Read(const Hdf5Id& data, const std::string& path, std::uint64_t count) const {
+    std::vector<T> values(count);
+    ReadRaw(data, path, Hdf5Type<T>(), values.data(), count);
+    return values;
+  }
+  void ReadRaw(const Hdf5Id& data, const std::string& path, hid_t type, void* values,
+               std::uint64_t count) const;
+  Hdf5Id Attribute(const std::string& name) const;
+  void CheckSchema(const Schema& schema) const;
+
+  std::string origin_;
+  std::uint64_t bytes_;
+  Hdf5Id file_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,47 @@
+#include "schemas/problem.h"
+
+#include <unordered_map>
+
+#include "schemas/base/error.h"
+#include "schemas/json_line.h"
+
+namespace gradus {
+namespace {
+
+Problem ReadProblem(const JsonLine& line) {
+  Problem problem;
+  problem.id = line.Text("id");
+  problem.problem = line.Text("problem");
+  problem.answer = line.TextOrNumber("answer");
+  problem.level = line.OptionalTextOrNumber("level");
+  problem.source = line.OptionalText("source");
+  problem.allowed_steps = line.OptionalTexts("allowed_steps");
+  return problem;
+}
+
+}  // namespace
+
+std::vector<Problem> LoadProblems(const std::filesystem::path& path) {
+  std::vector<Problem> problems;
+  std::unordered_map<std::string, std::string> seen;
+  ForEachJsonLine(path, [&](const JsonLine& line, const std::string& where) {
+    problems.push_back(ReadProblem(line));
+    const auto [first, is_new] = seen.emplace(problems.back().id, where);
+    if (!is_new) {
+      Fail("{}: id \"{}\" was already used at {}; ids must be unique", where, first->first,
+           first->second);
+    }
+  });
+  return problems;
+}
+
+// Several solutions of one problem are welcome, so an id may return here.
+std::vector<Demonstration> LoadDemonstrations(const std::filesystem::path& path) {
+  std::vector<Demonstration> demonstrations;
+  ForEachJsonLine(path, [&](const JsonLine& line, const std::string&) {
+    demonstrations.push_back({ReadProblem(line), line.Text("solution")});
+  });
+  return demonstrations;
+}
+
+}  // namespace gradus
