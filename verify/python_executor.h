@@ -1,0 +1,86 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace asio {
+class io_context;
+}
+
+namespace gradus {
+
+class Settings;
+
+// How a program ended. The first seven tell about the program; the last six are limits and
+// infrastructure. `kKilledUnknown`, `kProtocolViolation` and `kSandboxError` never become a label.
+enum class Outcome : std::uint8_t {
+  kOk,
+  kException,
+  kExitCall,
+  kSignal,
+  kNoResult,
+  kCpuTimeout,
+  kWallTimeout,
+  kMemoryLimit,
+  kOomKill,
+  kOutputLimit,
+  kKilledUnknown,
+  kProtocolViolation,
+  kSandboxError,
+};
+// "ok", "exception", "exit_call", … as printed by `gradus exec` and stored in shards.
+const char* ToString(Outcome outcome);
+
+struct ExecLimits {
+  double wall_s = 10;
+  double cpu_s = 8;
+  int mem_mb = 1024;  // Address space beyond the warmed interpreter's own.
+  int out_kb = 64;    // Bytes of stdout kept; the program is ended when it prints more.
+};
+
+// A program as a list of steps, executed in order in one namespace; the concatenation is what runs.
+// Keeping the steps apart lets an executor share the prefix between siblings.
+struct Program {
+  std::vector<std::string> steps;
+  std::vector<std::string>
+      allowed_steps;  // Non-empty: each top-level statement must equal one of these
+                      // (compared as syntax trees); else outcome exception "NotAllowed".
+};
+
+struct ExecResult {
+  Outcome outcome = Outcome::kSandboxError;
+  std::string output;  // stdout, complete and in order, also when the program then failed.
+  std::optional<std::string> value;  // repr of a final expression statement that is not None.
+  std::string error;                 // "ZeroDivisionError: division by zero"; "" when ok.
+  int error_step = -1;               // Index of the failing step.
+  double wall_s = 0, cpu_s = 0;
+  std::string level;  // Isolation level that ran it, e.g. "L0".
+};
+
+struct ExecutorOptions {
+  int slots = 1;  // Warm interpreters, each runs one program at a time.
+  std::vector<std::string> preload = {"math", "sympy",
+                                      "numpy"};  // Imported and exercised before forking.
+  ExecLimits limits;
+};
+void Bind(Settings& settings, ExecutorOptions& options);
+
+// Runs programs in child processes. Run returns at once; `done` is called later on the io_context's
+// thread, exactly once per program, in any order. Infrastructure failures are retried once.
+// Destruction ends all children. One thread only (that of the io_context).
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual void Run(Program program, const ExecLimits& limits,
+                   std::function<void(ExecResult)> done) = 0;
+  // Name and version of interpreter, packages and isolation level, stored with each tree.
+  virtual std::string Version() const = 0;
+};
+
+// Starts the warm interpreters. Throws Error when python3 or a preloaded module is missing.
+std::unique_ptr<Executor> MakePythonExecutor(asio::io_context& io, const ExecutorOptions& options);
+
+}  // namespace gradus

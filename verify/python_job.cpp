@@ -1,0 +1,153 @@
+#include "verify/python_job.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+
+#include "schemas/base/bytes.h"
+#include "schemas/base/error.h"
+#include "schemas/base/utf8.h"
+
+namespace gradus {
+namespace {
+
+// Status byte of a frame, as in zygote.py.
+enum class FrameStatus : std::uint8_t { kOk = 0, kException = 1, kExitCall = 2, kMemory = 3 };
+
+struct Frame {
+  Outcome outcome = Outcome::kOk;
+  int step = -1;
+  std::string error;
+  std::optional<std::string> value;
+};
+
+std::optional<Outcome> OutcomeOf(std::uint8_t status) {
+  switch (static_cast<FrameStatus>(status)) {
+    case FrameStatus::kOk:
+      return Outcome::kOk;
+    case FrameStatus::kException:
+      return Outcome::kException;
+    case FrameStatus::kExitCall:
+      return Outcome::kExitCall;
+    case FrameStatus::kMemory:
+      return Outcome::kMemoryLimit;
+  }
+  return std::nullopt;
+}
+
+std::optional<Frame> ParseFrame(std::string_view bytes, const Nonce& nonce) try {
+  ByteReader reader(bytes);
+  if (reader.Get<Nonce>() != nonce) return std::nullopt;
+  const auto outcome = OutcomeOf(reader.Get<std::uint8_t>());
+  const auto has_value = reader.Get<std::uint8_t>();
+  Frame frame;
+  frame.step = reader.Get<std::int32_t>();
+  const auto error_size = reader.Get<std::uint32_t>();
+  const auto value_size = reader.Get<std::uint32_t>();
+  constexpr std::size_t kHead = sizeof(Nonce) + 2 + 3 * 4;
+  if (!outcome || bytes.size() - kHead != std::size_t{error_size} + value_size) return std::nullopt;
+  frame.outcome = *outcome;
+  frame.error = ValidUtf8(bytes.substr(kHead, error_size));
+  if (has_value) frame.value = ValidUtf8(bytes.substr(kHead + error_size));
+  return frame;
+} catch (const Error&) {
+  return std::nullopt;
+}
+
+bool CpuSpent(const ChildEnd& end, const ExecLimits& limits) {
+  // The kernel counts whole seconds; its clock and ours differ by a tick.
+  return end.cpu_s >= std::ceil(limits.cpu_s) - 0.05;
+}
+
+void JudgeSignal(const ChildEnd& end, const ExecLimits& limits, ExecResult& result) {
+  const int signal = WTERMSIG(end.status);
+  if (signal == SIGXCPU || (signal == SIGKILL && CpuSpent(end, limits))) {
+    result.outcome = Outcome::kCpuTimeout;
+    result.error = fmt::format("CPU limit of {} s reached", limits.cpu_s);
+  } else if (signal == SIGKILL) {
+    result.outcome = Outcome::kKilledUnknown;
+    result.error = "killed, not by us (out of memory, or by itself)";
+  } else {
+    result.outcome = Outcome::kSignal;
+    const char* name = ::sigabbrev_np(signal);
+    result.error = fmt::format("signal {} (SIG{})", signal, name ? name : "?");
+  }
+}
+
+void JudgeExit(const ChildEnd& end, std::string_view bytes, const Nonce& nonce,
+               ExecResult& result) {
+  if (bytes.empty()) {
+    result.outcome = Outcome::kNoResult;
+    result.error =
+        fmt::format("process ended with code {} before the program did", WEXITSTATUS(end.status));
+    return;
+  }
+  auto frame = ParseFrame(bytes, nonce);
+  if (!frame) {
+    result.outcome = Outcome::kProtocolViolation;
+    result.error = "the program wrote to the result pipe";
+    return;
+  }
+  result.outcome = frame->outcome;
+  result.error = std::move(frame->error);
+  result.error_step = frame->step;
+  result.value = std::move(frame->value);
+}
+
+}  // namespace
+
+std::string EncodeProgram(const Program& program) {
+  ByteWriter writer;
+  for (const auto* list : {&program.steps, &program.allowed_steps}) {
+    writer.Put(static_cast<std::uint32_t>(list->size()));
+    for (const std::string& text : *list) writer.PutString(text);
+  }
+  return writer.Take();
+}
+
+std::string EncodeJobHeader(const Nonce& nonce, std::size_t program_bytes,
+                            const ExecLimits& limits) {
+  ByteWriter writer;
+  writer.Put(nonce);
+  writer.Put(static_cast<std::uint32_t>(program_bytes));
+  writer.Put(static_cast<std::uint32_t>(std::max(1.0, std::ceil(limits.cpu_s))));
+  writer.Put(static_cast<std::uint64_t>(limits.mem_mb) << 20);
+  return writer.Take();
+}
+
+std::size_t OutputCap(const ExecLimits& limits) {
+  return static_cast<std::size_t>(limits.out_kb) << 10;
+}
+
+ExecResult JudgeJob(const ChildEnd& end, std::string output, std::string_view frame,
+                    const Nonce& nonce, const ExecLimits& limits) {
+  ExecResult result;
+  result.wall_s = end.wall_s;
+  result.cpu_s = end.cpu_s;
+  const std::size_t cap = OutputCap(limits);
+  const bool flooded = output.size() > cap;
+  if (flooded) output.resize(cap);
+  result.output = ValidUtf8(output);
+  if (flooded || end.killed == KillReason::kOutput) {
+    result.outcome = Outcome::kOutputLimit;
+    result.error = fmt::format("more than {} KiB of output", limits.out_kb);
+  } else if (end.killed == KillReason::kWall) {
+    result.outcome = Outcome::kWallTimeout;
+    result.error = fmt::format("wall clock limit of {} s reached", limits.wall_s);
+  } else if (WIFSIGNALED(end.status)) {
+    JudgeSignal(end, limits, result);
+  } else {
+    JudgeExit(end, frame, nonce, result);
+  }
+  if (result.value && result.value->size() > cap) {
+    result.value.reset();
+    result.outcome = Outcome::kOutputLimit;
+    result.error = fmt::format("value of more than {} KiB", limits.out_kb);
+  }
+  return result;
+}
+
+}  // namespace gradus
