@@ -1,0 +1,23 @@
+#include "workers/policy/engine.h"
+
+#include "schemas/base/settings.h"
+#include "workers/policy/cpu_engine.h"
+
+namespace gradus {
+
+void Bind(Settings& settings, EngineOptions& options) {
+  settings.Field("max_rows", options.max_rows, {1, 1 << 16}, "sequences decoded at once");
+  settings.Field("prefill_tokens", options.prefill_tokens, {1, 1 << 20},
+                 "context tokens computed per tick");
+  settings.Field("kv_tokens", options.kv_tokens, {64, 1 << 28},
+                 "size of the key/value arena in tokens; unused parts take no memory");
+  settings.Field("ppm_scale", options.ppm_scale, {1e-6, 1e6},
+                 "score = tanh(raw / ppm_scale): 1 in the paper, 5 in the released code");
+}
+
+std::unique_ptr<Engine> MakeEngine(const std::filesystem::path& model,
+                                   const EngineOptions& options) {
+  return std::make_unique<CpuEngine>(model, options);
+}
+
+}  // namespace gradus

@@ -1,0 +1,51 @@
+#pragma once
+#include <functional>
+#include <list>
+#include <vector>
+
+#include "workers/policy/engine.h"
+#include "workers/policy/kv_arena.h"
+
+namespace gradus {
+
+enum class JobKind : std::uint8_t { kGenerate, kScore, kLogProb };
+
+// One request inside the engine. First its context is computed, then (kGenerate) its samples are
+// decoded.
+struct Job {
+  JobKind kind = JobKind::kGenerate;
+  GenerateRequest request;  // For the other kinds only `context` counts.
+  std::function<void(std::vector<Continuation>)> generated;
+  std::function<void(float)> scored;
+  std::function<void(double)> summed;
+
+  // Context. kLogProb keeps the whole path in slots of its own, since it needs every token's
+  // logits.
+  std::vector<SequencePtr> path;
+  std::vector<CachedPiece*> pieces;
+  std::vector<TokenId> tokens;             // kLogProb: the path's tokens.
+  std::vector<std::int32_t> slots;         // Of the context, by position.
+  std::vector<std::int32_t> first_suffix;  // Reserved at admission: one sample can always run.
+  int next = 0;                            // kLogProb: first position not yet computed.
+  bool context_done = false;
+
+  std::vector<float> logits;  // At the context's last token, for samples not yet started.
+  std::vector<Continuation> results;
+  int started = 0, finished = 0;
+  double sum = 0;        // kScore: the raw value; kLogProb: the sum so far.
+  bool refused = false;  // Too long to ever run.
+  bool answered = false;
+
+  int ContextLength() const { return request.context->length(); }
+};
+
+// One continuation being decoded.
+struct Sample {
+  Job* job = nullptr;
+  int index = 0;
+  std::vector<std::int32_t> slots;    // By position: the context's, then its own.
+  std::list<Sample>::iterator place;  // Among the running samples.
+  Continuation& SoFar() const { return job->results[static_cast<std::size_t>(index)]; }
+};
+
+}  // namespace gradus

@@ -1,0 +1,56 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "schemas/base/seed.h"
+#include "workers/policy/model_config.h"
+
+namespace gradus {
+
+// One decoder layer's parameters, Hugging Face layout [out, in], fp32 on CPU.
+struct LayerWeights {
+  at::Tensor input_norm, post_norm;  // [hidden]
+  at::Tensor q, k, v, o;             // [heads·d, hidden], [kv·d, hidden], …, [hidden, heads·d]
+  at::Tensor q_bias, k_bias, v_bias;  // undefined without qkv_bias
+  at::Tensor gate, up, down;          // [ffn, hidden], [ffn, hidden], [hidden, ffn]
+};
+
+// A whole model as values: the same tensors serve inference and training (no torch::nn module).
+struct Model {
+  ModelConfig config;
+  at::Tensor embedding;  // [vocab, hidden]
+  std::vector<LayerWeights> layers;
+  at::Tensor final_norm;                // [hidden]
+  at::Tensor lm_head;                   // [vocab, hidden]; the embedding itself when tied
+  at::Tensor value_weight, value_bias;  // PPM head: [1, hidden], [1]; undefined for a policy
+  bool has_value_head() const { return value_weight.defined(); }
+};
+
+// Loads config.json + model.safetensors (single or sharded; value_head.safetensors if present) as
+// fp32.
+Model LoadModel(const std::filesystem::path& folder);
+// Writes weights and config; copies tokenizer and other files of `like` byte for byte; atomic
+// (temporary folder + rename).
+void SaveModel(const Model& model, const std::filesystem::path& folder,
+               const std::filesystem::path& like);
+// Adds a fresh scalar head: weight ~ N(0, 0.02²) from the seed, bias 0 (kept if the model already
+// has one).
+void AddValueHead(Model& model, Seed seed);
+// All distinct parameters by Hugging Face name, in a fixed order (tied head once; value head last
+// if present).
+std::vector<std::pair<std::string, at::Tensor>> NamedParameters(const Model& model);
+
+// Training forward. `tokens` int64 [B, T] right-padded, `lengths` int64 [B]. Returns final-norm
+// hidden states [B, T, hidden] with autograd; padding rows are garbage and must be masked by the
+// caller. Causal attention, RoPE rotate-half, RMSNorm in fp32. Deterministic on CPU.
+at::Tensor ForwardHidden(const Model& model, const at::Tensor& tokens, const at::Tensor& lengths);
+// [N, hidden] → [N, vocab].
+at::Tensor Logits(const Model& model, const at::Tensor& hidden);
+// [N, hidden] → [N]: raw linear head output, no tanh.
+at::Tensor RawValues(const Model& model, const at::Tensor& hidden);
+
+}  // namespace gradus

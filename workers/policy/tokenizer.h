@@ -1,0 +1,48 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradus {
+
+using TokenId = std::int32_t;
+
+// Byte-level BPE read from a Hugging Face tokenizer.json. Immutable after loading, any thread.
+// Added tokens are matched first, then normaliser (NFC or none), split pattern, byte alphabet,
+// merges. Throws Error naming the unsupported component at load.
+class Tokenizer {
+ public:
+  // `folder` holds tokenizer.json (and perhaps tokenizer_config.json, generation_config.json).
+  static Tokenizer Load(const std::filesystem::path& folder);
+  Tokenizer(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  // Encodes text; added tokens inside the text become their ids. No post-processor tokens.
+  std::vector<TokenId> Encode(std::string_view text) const;
+  // With the post-processor's tokens (e.g. a leading <|begin_of_text|>).
+  std::vector<TokenId> EncodeWithSpecials(std::string_view text) const;
+  // Keeps added tokens; invalid UTF-8 becomes U+FFFD.
+  std::string Decode(const std::vector<TokenId>& ids) const;
+  std::optional<TokenId> IdOf(
+      std::string_view token) const;  // An added token or a vocabulary entry.
+  int VocabularySize() const;         // Largest id + 1.
+  // End-of-sequence ids: generation_config.json, else config.json, else tokenizer_config.json; may
+  // be empty.
+  const std::vector<TokenId>& EosIds() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Writes a byte-level tokenizer.json (the 256 byte symbols, no merges) with `added` as special
+// tokens, plus tokenizer_config.json: for models made from nothing.
+void WriteByteTokenizer(const std::filesystem::path& folder, const std::vector<std::string>& added,
+                        const std::string& eos);
+
+}  // namespace gradus
