@@ -1,0 +1,181 @@
+#include "workers/rollout_pool.h"
+
+#include <unistd.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "schemas/base/log.h"
+#include "verify/grader.h"
+#include "workers/live_world.h"
+#include "workers/search/search.h"
+
+namespace gradus {
+namespace {
+
+std::string HostName() {
+  char name[256] = {};
+  ::gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+const char* MethodName(SearchMethod method) {
+  switch (method) {
+    case SearchMethod::kMcts: return "mcts";
+    case SearchMethod::kSample: return "sample";
+    case SearchMethod::kGreedy: return "greedy";
+  }
+  return "";
+}
+
+// Counts what the pool's executor does, for the heartbeat.
+class CountedExecutor final : public Executor {
+ public:
+  explicit CountedExecutor(std::unique_ptr<Executor> inner) : inner_(std::move(inner)) {}
+  void Run(Program program, const ExecLimits& limits, std::function<void(ExecResult)> done) override {
+    inner_->Run(std::move(program), limits, [this, done = std::move(done)](ExecResult result) {
+      programs.fetch_add(1, std::memory_order_relaxed);
+      cpu_us.fetch_add(static_cast<std::uint64_t>(result.cpu_s * 1e6), std::memory_order_relaxed);
+      done(std::move(result));
+    });
+  }
+  std::string Version() const override { return inner_->Version(); }
+  std::atomic<std::uint64_t> programs{0}, cpu_us{0};
+
+ private:
+  std::unique_ptr<Executor> inner_;
+};
+
+}  // namespace
+
+struct RolloutPool::Impl {
+  Impl(const RolloutOptions& o, const std::filesystem::path& policy_folder,
+       const std::filesystem::path& ppm_folder)
+      : options(o),
+        tokenizer(Tokenizer::Load(policy_folder)),
+        policy(MakeEngine(policy_folder, o.engine)),
+        ppm(ppm_folder.empty() ? nullptr : MakeEngine(ppm_folder, o.engine)),
+        host(HostName()),
+        prompt_digest(PromptDigest(options.environment)) {
+    for (const std::string& token : MarkerTokens()) {
+      if (!tokenizer.IdOf(token)) {
+        Fail("{}: the tokenizer lacks the marker {}; add the markers first", policy_folder.string(),
+             token);
+      }
+    }
+    // The interpreters die with the thread that started them, so the loop's own thread does.
+    std::promise<void> started;
+    thread = std::thread([this, &started] {
+      try {
+        executor = std::make_unique<CountedExecutor>(MakePythonExecutor(io, options.execution));
+        started.set_value();
+      } catch (...) {
+        started.set_exception(std::current_exception());
+        return;
+      }
+      io.run();
+      executor.reset();
+    });
+    try {
+      started.get_future().get();
+    } catch (...) {
+      thread.join();
+      throw;
+    }
+    services.emplace(Services{tokenizer, *policy, ppm.get(), *executor, options.environment, options.search,
+                              options.execution.limits});
+    verifier = GraderVersion() + "; " + executor->Version();
+  }
+
+  ~Impl() {
+    stopping = true;
+    // The loop ends, and with it the interpreters; then the engines, which hand every pending callback to the loop,
+    // where nothing runs any more. The loop's destruction frees the suspended coroutines.
+    io.stop();
+    thread.join();
+    policy.reset();
+    ppm.reset();
+  }
+
+  asio::awaitable<void> Solve(RolloutTask task, Tree& tree) {
+    const double start = MonotonicSeconds();
+    tree.key = task.key;
+    tree.problem_id = task.problem.id;
+    tree.seed = task.seed;
+    tree.method = MethodName(task.spec.method);
+    tree.policy_digest = policy->ModelDigest();
+    if (ppm && task.spec.annotation == Annotation::kPpm) tree.ppm_digest = ppm->ModelDigest();
+    tree.prompt_digest = prompt_digest;
+    tree.verifier = verifier;
+    Node root;
+    root.text = SearchPrompt(options.environment, task.problem);
+    root.tokens = tokenizer.EncodeWithSpecials(root.text);
+    tree.nodes.push_back(std::move(root));
+    LiveWorld world(*services, task.problem, tree.cost);
+    co_await Search(tree, world, options.search, task.spec);
+    tree.cost.search_s = MonotonicSeconds() - start;
+    tree.cost.finished_unix_s = WallSeconds();
+    tree.cost.host = host;
+  }
+
+  RolloutOptions options;
+  asio::io_context io;
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  Tokenizer tokenizer;
+  std::unique_ptr<CountedExecutor> executor;  // Made and destroyed on `thread`.
+  std::unique_ptr<Engine> policy, ppm;
+  std::optional<Services> services;
+  std::string host, verifier, prompt_digest;
+  std::atomic<bool> stopping{false};
+  std::atomic<std::uint64_t> trees{0}, in_flight{0};
+  std::thread thread;
+};
+
+RolloutPool::RolloutPool(const RolloutOptions& options, const std::filesystem::path& policy,
+                         const std::filesystem::path& ppm)
+    : impl_(std::make_unique<Impl>(options, policy, ppm)) {}
+
+RolloutPool::~RolloutPool() = default;
+
+void RolloutPool::Start(RolloutTask task, std::function<void(Tree)> done,
+                        std::function<void(std::string)> failed) {
+  Impl* pool = impl_.get();
+  pool->in_flight += 1;
+  auto tree = std::make_shared<Tree>();
+  auto finish = [pool, tree, done = std::move(done), failed = std::move(failed)](
+                    std::exception_ptr error) {
+    pool->in_flight -= 1;
+    if (pool->stopping) return;
+    if (!error) {
+      pool->trees += 1;
+      done(std::move(*tree));
+      return;
+    }
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& what) {
+      failed(what.what());
+    }
+  };
+  asio::post(pool->io, [pool, task = std::move(task), tree, finish = std::move(finish)]() mutable {
+    asio::co_spawn(pool->io, pool->Solve(std::move(task), *tree), std::move(finish));
+  });
+}
+
+RolloutCounters RolloutPool::Counters() const {
+  RolloutCounters counters;
+  counters.policy = impl_->policy->Counters();
+  if (impl_->ppm) counters.ppm = impl_->ppm->Counters();
+  counters.programs = impl_->executor->programs;
+  counters.execute_cpu_s = static_cast<double>(impl_->executor->cpu_us) * 1e-6;
+  counters.trees = impl_->trees;
+  counters.in_flight = impl_->in_flight;
+  return counters;
+}
+
+}  // namespace gradus
