@@ -1,0 +1,22 @@
+#pragma once
+#include <filesystem>
+
+#include "schemas/base/file.h"
+
+namespace gradus {
+
+// Keeps a second coordinator out of a run directory. The LOCK file names host, process and start time of its holder; it
+// is taken over when that process is provably gone (same host, no such process), or when `steal` is set.
+class RunLock {
+ public:
+  enum class Takeover { kOnlyIfGone, kSteal };
+  // Throws Error naming the holder when the run is in use.
+  RunLock(std::filesystem::path file, Takeover takeover);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+
+ private:
+  std::filesystem::path file_;
+};
+
+}  // namespace gradus
