@@ -1,0 +1,181 @@
+#include "schemas/shard.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "schemas/base/error.h"
+#include "schemas/base/file.h"
+#include "schemas/hdf5_file.h"
+#include "tests/fakes/random_tree.h"
+#include "tests/fakes/temp_folder.h"
+
+namespace gradus {
+namespace {
+
+void CheckEqual(const std::vector<Tree>& left, const std::vector<Tree>& right) {
+  REQUIRE(left.size() == right.size());
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    CHECK(SerializeTree(left[i]) == SerializeTree(right[i]));
+  }
+}
+
+std::string Fault(const fs::path& path) {
+  try {
+    ReadShard(path);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("A shard gives back its trees, whatever their shape and number") {
+  TempFolder folder;
+  for (std::uint32_t count : {0, 1, 2, 7, 300}) {
+    const std::vector<Tree> trees = RandomTrees(count + 1).MakeMany(count);
+    const fs::path path = folder.path() / (std::to_string(count) + ".h5");
+    const ShardSummary summary = WriteShard(path, "run", trees);
+    CheckEqual(ReadShard(path), trees);
+    CHECK(summary.trees == count);
+    CHECK(summary.bytes == fs::file_size(path));
+    CHECK(summary.sha256 == Sha256File(path));
+    CHECK(summary.content_digest == ContentDigest(trees));
+    CHECK(summary.file == path.filename());
+  }
+}
+
+TEST_CASE("Equal trees give equal bytes; new timing changes the file but not its content digest") {
+  TempFolder folder;
+  RandomTrees random(3);
+  std::vector<Tree> trees = random.MakeMany(50);
+  const ShardSummary first = WriteShard(folder.path() / "a.h5", "run", trees);
+  const ShardSummary again = WriteShard(folder.path() / "b.h5", "run", trees);
+  CHECK(first.sha256 == again.sha256);
+  for (Tree& tree : trees) random.SetTiming(tree);
+  const ShardSummary later = WriteShard(folder.path() / "c.h5", "run", trees);
+  CHECK(later.sha256 != first.sha256);
+  CHECK(later.content_digest == first.content_digest);
+}
+
+TEST_CASE("A flipped byte anywhere in a shard is an error that names the file") {
+  TempFolder folder;
+  const fs::path path = folder.path() / "000000.h5";
+  WriteShard(path, "run", RandomTrees(4).MakeMany(3));
+  const std::string good = ReadFile(path);
+  const std::size_t stride = good.size() / 400 + 1;
+  for (std::size_t at = 0; at < good.size(); at += at < 512 ? 1 : stride) {
+    std::string bytes = good;
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << (at % 8)));
+    WriteBytes(path, bytes);
+    CHECK(Fault(path).find("000000.h5") != std::string::npos);
+  }
+  WriteBytes(path, good);
+  CHECK(Fault(path) == "");
+}
+
+TEST_CASE("A shortened or lengthened shard is an error") {
+  TempFolder folder;
+  const fs::path path = folder.path() / "000000.h5";
+  WriteShard(path, "run", RandomTrees(4).MakeMany(3));
+  const std::string good = ReadFile(path);
+  for (std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{511}, std::size_t{512},
+                           std::size_t{513}, good.size() / 2, good.size() - 1}) {
+    WriteBytes(path, good.substr(0, size));
+    CHECK(Fault(path) != "");
+  }
+  WriteBytes(path, good + "x");
+  CHECK(Fault(path) != "");
+}
+
+TEST_CASE("A shard that is out of order is a bug of its writer") {
+  TempFolder folder;
+  std::vector<Tree> trees = RandomTrees(5).MakeMany(3);
+  std::swap(trees[0], trees[2]);
+  CHECK_THROWS_AS(WriteShard(folder.path() / "a.h5", "run", trees), Error);
+  trees[0] = trees[1];
+  trees.pop_back();
+  CHECK_THROWS_AS(WriteShard(folder.path() / "a.h5", "run", trees), Error);
+  CHECK_FALSE(fs::exists(folder.path() / "a.h5"));
+}
+
+TEST_CASE("Other schemas and newer versions are refused by name") {
+  TempFolder folder;
+  const auto fault = [&](const char* name, SchemaVersion version) {
+    Hdf5Writer out({name, version});
+    WriteBytes(folder.path() / "x.h5", out.Take());
+    return Fault(folder.path() / "x.h5");
+  };
+  CHECK(fault("gradus.sft", {1, 0}).find("gradus.sft") != std::string::npos);
+  CHECK(fault("gradus.shard", {2, 0}).find("version 2.0") != std::string::npos);
+  CHECK(fault("gradus.shard", {1, 1}).find("version 1.1") != std::string::npos);
+  CHECK(fault("gradus.shard", {0, 9}).find("version 0.9") != std::string::npos);
+  CHECK(fault("gradus.shard", {1, 0}).find("n_trees") != std::string::npos);
+}
+
+TEST_CASE("An HDF5 file's columns are checked before they are used") {
+  Hdf5Writer out({"test", {1, 0}});
+  out.Put("/a/numbers", std::vector<std::int32_t>{1, 2, 3});
+  out.Put("/falling/values", std::vector<char>{'a', 'b', 'c'});
+  out.Put("/falling/offsets", std::vector<std::uint64_t>{0, 2, 1, 3});
+  out.Put("/beyond/values", std::vector<char>{'a', 'b', 'c'});
+  out.Put("/beyond/offsets", std::vector<std::uint64_t>{0, 9});
+  const std::string bytes = out.Take();
+  const Hdf5Reader in(bytes, "x.h5", {"test", {1, 3}});
+  CHECK(in.Get<std::int32_t>("/a/numbers", 3) == std::vector<std::int32_t>{1, 2, 3});
+  CHECK_THROWS_AS(in.Get<std::int32_t>("/a/numbers", 2), Error);
+  CHECK_THROWS_AS(in.Get<std::uint32_t>("/a/numbers", 3), Error);
+  CHECK_THROWS_AS(in.Get<float>("/a/numbers", 3), Error);
+  CHECK_THROWS_AS(in.Get<std::int32_t>("/a/absent", 3), Error);
+  CHECK_THROWS_AS(in.Get<std::int32_t>("/a", 3), Error);
+  CHECK_THROWS_AS(in.GetRagged<char>("/falling", 3), Error);
+  CHECK_THROWS_AS(in.GetRagged<char>("/beyond", 1), Error);
+  CHECK_THROWS_AS(in.Text("absent"), Error);
+  CHECK_THROWS_AS(in.Text("schema_version"), Error);
+  CHECK_THROWS_AS(in.Count("schema_version"), Error);
+}
+
+TEST_CASE("h5py reads a shard as the format page describes it") {
+  if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
+    MESSAGE("skipped: /usr/bin/python3 has no h5py");
+    return;
+  }
+  TempFolder folder;
+  RandomTrees random(6);
+  std::vector<Tree> trees = random.MakeMany(40);
+  trees[39].nodes[0].text = "What is 6 · 7?";
+  trees[39].nodes[0].tokens = {5, 6, 7};
+  const ShardSummary summary = WriteShard(folder.path() / "s.h5", "run-1", trees);
+  std::uint64_t first = 0;
+  for (std::size_t i = 0; i < 39; ++i) first += trees[i].nodes.size();
+  const std::string script = fmt::format(
+      R"(
+import h5py, numpy as np
+f = h5py.File({:?}, "r")
+assert sorted(f) == ["nodes", "text", "timing", "tokens", "trees"], list(f)
+assert f.attrs["schema_name"] in (b"gradus.shard", "gradus.shard"), f.attrs["schema_name"]
+assert list(f.attrs["schema_version"]) == [1, 0]
+assert f.attrs["content_digest"] in (b"{}", "{}")
+assert f.attrs["n_trees"] == 40 and f.attrs["n_nodes"] == {}
+layout = {{}}
+f.visititems(lambda name, item: layout.update({{name: item.dtype.str}}) if isinstance(item, h5py.Dataset) else None)
+expected = dict(line.split() for line in open({:?}))
+assert layout == expected, set(layout.items()) ^ set(expected.items())
+node = int(f["trees/node_offsets"][39])
+assert node == {}
+def row(path, i):
+    a, b = f[path + "/offsets"][i:i + 2]
+    return f[path + "/values"][a:b]
+assert bytes(row("text/node/text", node)).decode() == "What is 6 · 7?"
+assert list(row("tokens/step", node)) == [5, 6, 7]
+assert f["trees/problem"][39] == 39
+)",
+      (folder.path() / "s.h5").string(), summary.content_digest, summary.content_digest,
+      summary.nodes, std::string(GRADUS_SOURCE_DIR "/tests/schemas/shard_layout.txt"), first);
+  WriteBytes(folder.path() / "check.py", script);
+  const std::string command = "/usr/bin/python3 " + (folder.path() / "check.py").string();
+  CHECK(std::system(command.c_str()) == 0);
+}
+
+}  // namespace gradus

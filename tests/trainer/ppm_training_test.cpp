@@ -1,0 +1,90 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "schemas/base/error.h"
+#include "tests/fakes/temp_folder.h"
+#include "tests/fakes/thread_group.h"
+#include "tests/fakes/training_data.h"
+#include "trainer/train.h"
+
+namespace gradus {
+namespace {
+
+PpmTrainOptions Options(int steps) {
+  PpmTrainOptions options;
+  options.train.optimizer.lr = 3e-3;
+  options.train.optimizer.decay = LrDecay::kCosine;
+  options.train.steps = steps;
+  options.train.batch = 16;
+  options.train.micro_batches = 1;
+  options.train.checkpoint_steps = 0;
+  return options;
+}
+
+struct Workplace {
+  Workplace(const std::vector<PreferencePair>& pairs, const std::vector<PreferencePair>& held_out) {
+    MakeTinyModel(folder.path() / "model");
+    order.model = folder.path() / "model";
+    order.output = folder.path() / "ppm";
+    order.data = {folder.path() / "pairs.h5"};
+    order.seed = 2;
+    WritePairs(order.data[0], pairs);
+    if (held_out.empty()) return;
+    order.held_out = folder.path() / "held_out.h5";
+    WritePairs(order.held_out, held_out);
+  }
+  TempFolder folder;
+  TrainOrder order;
+};
+
+TEST_CASE("A planted preference is learned on held-out pairs, and shuffled labels teach nothing") {
+  const auto held_out = RandomPairs(200, 99);
+  const Workplace right(RandomPairs(600, 1), held_out);
+  const TrainReport learned = TrainPpm(right.order, Options(150), *MakeSoloCollectives(), {});
+  CHECK(learned.held_out_pairs == 200);
+  CHECK(learned.pair_accuracy >= 0.95);
+  CHECK(learned.last_loss < learned.first_loss);
+
+  const Workplace shuffled(ShuffleLabels(RandomPairs(600, 1), 7), held_out);
+  CHECK(TrainPpm(shuffled.order, Options(150), *MakeSoloCollectives(), {}).pair_accuracy <= 0.6);
+}
+
+TEST_CASE("The summed loss on raw scores learns the planted preference too") {
+  const Workplace place(RandomPairs(400, 1), RandomPairs(100, 99));
+  PpmTrainOptions options = Options(120);
+  options.normalisation = PpmNormalisation::kSum;
+  options.tanh_in_loss = false;
+  CHECK(TrainPpm(place.order, options, *MakeSoloCollectives(), {}).pair_accuracy >= 0.95);
+}
+
+TEST_CASE("Held-out accuracy is the same number on every rank count; equal sides count half") {
+  auto held_out = RandomPairs(40, 99);
+  for (PreferencePair& pair : held_out) pair.rejected = pair.chosen;
+  const Workplace place(RandomPairs(20, 1), held_out);
+  for (int ranks = 1; ranks <= 3; ++ranks) {
+    RunAsGroup(ranks, [&](Collectives& group) {
+      const TrainReport report = TrainPpm(place.order, Options(1), group, {});
+      Require(report.pair_accuracy == 0.5, "equal sides must count half");
+    });
+  }
+}
+
+TEST_CASE("One pair is enough to train on; without held-out pairs the accuracy is no number") {
+  const Workplace place(RandomPairs(1, 1), {});
+  const TrainReport report = TrainPpm(place.order, Options(3), *MakeSoloCollectives(), {});
+  CHECK(report.steps == 3);
+  CHECK(std::isnan(report.pair_accuracy));
+  CHECK(report.held_out_pairs == 0);
+}
+
+TEST_CASE("No pairs, only long ones, or a pair of an empty side is an error") {
+  CHECK_THROWS_AS(TrainPpm(Workplace({}, {}).order, Options(1), *MakeSoloCollectives(), {}), Error);
+  auto pairs = RandomPairs(1, 1);
+  pairs[0].prefix.resize(64, 1);
+  CHECK_THROWS_AS(TrainPpm(Workplace(pairs, {}).order, Options(1), *MakeSoloCollectives(), {}),
+                  Error);
+}
+
+}  // namespace
+}  // namespace gradus
