@@ -1,0 +1,27 @@
+# gradus_test(FOLDER DEPENDS...): one doctest program of tests/FOLDER/*_test.cpp, one CTest entry.
+function(gradus_test folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${folder} ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/main.cpp)
+  target_link_libraries(test_${folder} PRIVATE ${ARGN})
+  target_compile_definitions(test_${folder} PRIVATE
+    GRADUS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GRADUS_BINARY="$<TARGET_FILE:gradus>")
+  add_test(NAME ${folder} COMMAND test_${folder} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${folder} PROPERTIES TIMEOUT 600 ENVIRONMENT "OMP_NUM_THREADS=1")
+endfunction()
+
+# gradus_mpi_test(NAME RANKS 1 2 4 TIMEOUT 60 SOURCES ... DEPENDS ...): one program, run at each rank count.
+function(gradus_mpi_test name)
+  cmake_parse_arguments(A "" "TIMEOUT" "RANKS;SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE ${A_DEPENDS})
+  foreach(ranks ${A_RANKS})
+    add_test(NAME ${name}_${ranks} COMMAND ${MPIEXEC_EXECUTABLE} --allow-run-as-root --oversubscribe
+             --bind-to none --mca pml ob1 --mca btl self,vader --mca mpi_yield_when_idle 1
+             -n ${ranks} $<TARGET_FILE:${name}>)
+    set_tests_properties(${name}_${ranks} PROPERTIES TIMEOUT ${A_TIMEOUT} PROCESSORS 2
+                         ENVIRONMENT "OMP_NUM_THREADS=1")
+  endforeach()
+endfunction()
