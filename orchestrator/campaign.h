@@ -19,13 +19,13 @@ struct Campaign {
   Config config;
   std::string config_digest;
   RunFiles files;
-  std::vector<Problem> problems;               // Searched; keys index into it.
-  std::vector<Problem> held_out;               // Evaluated; keys index into it.
-  std::vector<Demonstration> demonstrations;   // Of the bootstrap.
+  std::vector<Problem> problems;              // Searched; keys index into it.
+  std::vector<Problem> held_out;              // Evaluated; keys index into it.
+  std::vector<Demonstration> demonstrations;  // Of the bootstrap.
   Recorder& recorder;
   Coordinator& coordinator;
   Display& display;
-  std::function<bool()> stop;                  // A stop was asked for.
+  std::function<bool()> stop;  // A stop was asked for.
 };
 
 // What a round works on, decided before it starts and written to plan.json.

@@ -50,9 +50,9 @@ void BindBootstrap(Settings& s, BootstrapOptions& o) {
 void BindPolicy(Settings& s, PolicyOptions& o) {
   s.Field("init", o.init, "Hugging Face folder of the base policy, or random");
   s.Section("random", "shape of a random policy", [&](Settings& t) { Bind(t, o.random); });
-  s.Choice("train_from", o.train_from,
-           {{"base", TrainFrom::kBase}, {"previous", TrainFrom::kPrevious}},
-           "weights each round's fine-tuning starts from: the bootstrapped base, or the last round's");
+  s.Choice(
+      "train_from", o.train_from, {{"base", TrainFrom::kBase}, {"previous", TrainFrom::kPrevious}},
+      "weights each round's fine-tuning starts from: the bootstrapped base, or the last round's");
   s.Section("train", "fine-tuning of each round", [&](Settings& t) { Bind(t, o.train); });
 }
 
@@ -66,9 +66,7 @@ void BindAll(Settings& s, std::string& preset, Config& c) {
   Bind(s, c);
 }
 
-int LevelNumber(const Problem& problem) {
-  return std::atoi(problem.level.c_str());
-}
+int LevelNumber(const Problem& problem) { return std::atoi(problem.level.c_str()); }
 
 void CheckProblems(const Config& config) {
   if (config.run.rounds > 0 && config.problems.train.empty()) {
@@ -77,8 +75,10 @@ void CheckProblems(const Config& config) {
   if (config.run.rounds == 0) return;
   const std::vector<Problem> problems = LoadProblems(config.problems.train);
   if (config.problems.max_level.At(1) > 0 &&
-      std::all_of(problems.begin(), problems.end(), [](const Problem& p) { return LevelNumber(p) == 0; })) {
-    Fail("{}: problems.max_level is set, but no problem has a numeric level", config.problems.train);
+      std::all_of(problems.begin(), problems.end(),
+                  [](const Problem& p) { return LevelNumber(p) == 0; })) {
+    Fail("{}: problems.max_level is set, but no problem has a numeric level",
+         config.problems.train);
   }
 }
 
@@ -173,12 +173,17 @@ SearchSpec SpecFor(const Config& config, const Key& key) {
         spec = {SearchMethod::kGreedy, 1, 1, Annotation::kTerminal, 0.0, true};
         break;
       case EvalMethod::kSample:
-        spec = {SearchMethod::kSample, 1, config.evaluation.samples, Annotation::kTerminal,
-                o.temperature.At(std::max(round, 2)), true};
+        spec = {SearchMethod::kSample,
+                1,
+                config.evaluation.samples,
+                Annotation::kTerminal,
+                o.temperature.At(std::max(round, 2)),
+                true};
         break;
       case EvalMethod::kSearch:
-        spec = {SearchMethod::kMcts, config.evaluation.candidates, config.evaluation.rollouts,
-                Annotation::kPpm, o.temperature.At(std::max(round, 2)), true};
+        spec = {
+            SearchMethod::kMcts, config.evaluation.candidates,         config.evaluation.rollouts,
+            Annotation::kPpm,    o.temperature.At(std::max(round, 2)), true};
         break;
     }
     return spec;
@@ -187,7 +192,8 @@ SearchSpec SpecFor(const Config& config, const Key& key) {
   spec.candidates = o.candidates.At(round);
   spec.rollouts = o.rollouts.At(round);
   // The PPM of the round before leads this round's search; the first round has none.
-  spec.annotation = round > 1 && config.ppm.enabled ? o.annotation.At(round) : Annotation::kTerminal;
+  spec.annotation =
+      round > 1 && config.ppm.enabled ? o.annotation.At(round) : Annotation::kTerminal;
   spec.temperature = o.temperature.At(round);
   if (key.phase == Phase::kRolloutHard) {
     const bool last = static_cast<int>(key.attempt) == o.hard_attempts.At(round);

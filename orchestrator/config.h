@@ -16,23 +16,25 @@ namespace gradus {
 class Settings;
 
 struct RunOptions {
-  std::string name;               // Default: the configuration file's name.
-  std::string folder = "runs";    // The run directory is folder/name.
+  std::string name;             // Default: the configuration file's name.
+  std::string folder = "runs";  // The run directory is folder/name.
   std::uint64_t seed = 1;
   int rounds = 4;
   int trees_per_shard = 256;
 };
 
 struct ProblemOptions {
-  std::string train;              // Problem file of the rollouts.
-  int limit = 0;                  // First so many problems of the file; 0: all.
-  PerRound<int> min_level{{0}};   // Rounds with a numeric curriculum: levels drawn from.
-  PerRound<int> max_level{{0}};   // 0: every level.
-  PerRound<int> per_level{{0}};   // Problems of each level, not used in an earlier round; 0: all, every round.
+  std::string train;             // Problem file of the rollouts.
+  int limit = 0;                 // First so many problems of the file; 0: all.
+  PerRound<int> min_level{{0}};  // Rounds with a numeric curriculum: levels drawn from.
+  PerRound<int> max_level{{0}};  // 0: every level.
+  PerRound<int> per_level{
+      {0}};  // Problems of each level, not used in an earlier round; 0: all, every round.
 };
 
 struct BootstrapOptions {
-  std::string demonstrations;     // Demonstration file; "": no bootstrap, round 1 starts from the initial policy.
+  std::string demonstrations;  // Demonstration file; "": no bootstrap, round 1 starts from the
+                               // initial policy.
   TrainOptions train;
   CurriculumStage curriculum;
 };
@@ -40,7 +42,7 @@ struct BootstrapOptions {
 enum class TrainFrom : std::uint8_t { kBase, kPrevious };
 
 struct PolicyOptions {
-  std::string init = "random";    // A Hugging Face folder, or "random" with the shape below.
+  std::string init = "random";  // A Hugging Face folder, or "random" with the shape below.
   RandomModelOptions random;
   TrainFrom train_from = TrainFrom::kBase;
   TrainOptions train;
@@ -56,7 +58,8 @@ struct ControlOptions {
   bool enabled = false;
 };
 
-// The whole configuration of a run. Each part is declared, with its Bind function, in the folder it belongs to.
+// The whole configuration of a run. Each part is declared, with its Bind function, in the folder it
+// belongs to.
 struct Config {
   RunOptions run;
   ProblemOptions problems;
@@ -71,8 +74,8 @@ struct Config {
 };
 void Bind(Settings& settings, Config& config);
 
-// Preset, then the file, then the overrides ("search.c_puct=1.5"). Throws Error with file and line. Paths inside the
-// file are taken relative to the working directory.
+// Preset, then the file, then the overrides ("search.c_puct=1.5"). Throws Error with file and line.
+// Paths inside the file are taken relative to the working directory.
 Config LoadConfig(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 Config ParseConfig(const std::string& resolved_yaml);
 std::string PrintConfig(const Config& config);

@@ -8,8 +8,9 @@
 
 namespace gradus {
 
-// Supervised rows of worked solutions: prompt (no loss) + solution + end of sequence. With `mask_output`, no loss on
-// what stands between <output> markers: at search time the harness writes it.
+// Supervised rows of worked solutions: prompt (no loss) + solution + end of sequence. With
+// `mask_output`, no loss on what stands between <output> markers: at search time the harness writes
+// it.
 std::vector<SftRow> DemonstrationRows(const std::vector<Demonstration>& demonstrations,
                                       const EnvironmentOptions& environment,
                                       const Tokenizer& tokenizer, bool mask_output);

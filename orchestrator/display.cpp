@@ -26,12 +26,14 @@ std::string Duration(double seconds) {
 }  // namespace
 
 Display::Display(std::filesystem::path progress_file)
-    : progress_file_(std::move(progress_file)), terminal_(::isatty(STDERR_FILENO) == 1), alarms_("[]") {}
+    : progress_file_(std::move(progress_file)),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      alarms_("[]") {}
 
 Display::~Display() { ClearLine(); }
 
-void Display::Begin(RoundIndex round, const std::string& phase, const std::string& unit, double total,
-                    double done) {
+void Display::Begin(RoundIndex round, const std::string& phase, const std::string& unit,
+                    double total, double done) {
   round_ = round;
   phase_ = phase;
   unit_ = unit;
@@ -97,12 +99,14 @@ void Display::Show(bool force) {
 void Display::WriteProgress() {
   const double elapsed = MonotonicSeconds() - started_;
   const double rate = elapsed > 0 ? (done_ - done_at_start_) / elapsed : 0;
-  nlohmann::json j = {{"round", round_},     {"phase", phase_}, {"unit", unit_},
-                      {"done", done_},       {"total", total_}, {"rate", rate},
-                      {"workers", workers_}, {"note", note_},   {"unix_s", WallSeconds()},
-                      {"alarms", nlohmann::json::parse(alarms_)}};
+  nlohmann::json j = {{"round", round_},         {"phase", phase_},
+                      {"unit", unit_},           {"done", done_},
+                      {"total", total_},         {"rate", rate},
+                      {"workers", workers_},     {"note", note_},
+                      {"unix_s", WallSeconds()}, {"alarms", nlohmann::json::parse(alarms_)}};
   if (rate > 0) j["eta_s"] = (total_ - done_) / rate;
-  // Not WriteFileAtomically: this file is a hint for people, and fsync twice a second would cost more than it is worth.
+  // Not WriteFileAtomically: this file is a hint for people, and fsync twice a second would cost
+  // more than it is worth.
   const fs::path temporary = progress_file_.string() + ".tmp";
   if (std::FILE* file = std::fopen(temporary.c_str(), "w")) {
     const std::string text = j.dump() + "\n";

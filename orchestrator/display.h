@@ -6,15 +6,16 @@
 
 namespace gradus {
 
-// What the person at the terminal sees of a run, and progress.json for `gradus status`: one line that is rewritten on a
-// terminal, a plain line every few seconds elsewhere.
+// What the person at the terminal sees of a run, and progress.json for `gradus status`: one line
+// that is rewritten on a terminal, a plain line every few seconds elsewhere.
 class Display {
  public:
   explicit Display(std::filesystem::path progress_file);
   ~Display();
 
   // A phase begins; `total` counts its units ("problems", "steps"), `done` are finished already.
-  void Begin(RoundIndex round, const std::string& phase, const std::string& unit, double total, double done);
+  void Begin(RoundIndex round, const std::string& phase, const std::string& unit, double total,
+             double done);
   // `note` is shown at the end of the line, e.g. "loss 0.12" or "3 workers, 41k tokens/s".
   void Advance(double done, int workers, const std::string& note);
   // The phase is over; prints its summary line with the seconds it took.

@@ -24,7 +24,8 @@ int FromEnvironment(const char* name, int otherwise) {
 
 // Ranks of the job as the launcher says: Open MPI's mpirun, or srun with PMIx.
 int LauncherSize() {
-  if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return FromEnvironment("OMPI_COMM_WORLD_SIZE", 1);
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr)
+    return FromEnvironment("OMPI_COMM_WORLD_SIZE", 1);
   if (std::getenv("PMIX_RANK") != nullptr) return FromEnvironment("SLURM_NTASKS", 1);
   return 1;
 }
@@ -83,12 +84,14 @@ int LeaveWorkerCode(int code) {
 }  // namespace
 
 int LeaveExitCode(int code) {
-  if (const char* file = std::getenv("GRADUS_EXIT_FILE")) WriteFileAtomically(file, std::to_string(code) + "\n");
+  if (const char* file = std::getenv("GRADUS_EXIT_FILE"))
+    WriteFileAtomically(file, std::to_string(code) + "\n");
   return code;
 }
 
 int LauncherRank() {
-  if (std::getenv("OMPI_COMM_WORLD_RANK") != nullptr) return FromEnvironment("OMPI_COMM_WORLD_RANK", 0);
+  if (std::getenv("OMPI_COMM_WORLD_RANK") != nullptr)
+    return FromEnvironment("OMPI_COMM_WORLD_RANK", 0);
   return FromEnvironment("PMIX_RANK", 0);
 }
 

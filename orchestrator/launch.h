@@ -7,19 +7,19 @@ namespace gradus {
 
 // What the processes of one `gradus run` do.
 struct Roles {
-  // On rank 0 before anything else: reads and checks the configuration. An Error here ends all ranks with its code,
-  // and is printed once.
+  // On rank 0 before anything else: reads and checks the configuration. An Error here ends all
+  // ranks with its code, and is printed once.
   std::function<void()> prepare;
   std::function<int(Transport&)> coordinate;  // Rank 0; returns the exit code.
   std::function<int(Transport&)> work;        // Every other rank.
 };
 
-// Under mpirun or srun: one role by rank over MPI. Alone (no launcher, or one rank): coordinator and one worker as
-// threads of this process.
+// Under mpirun or srun: one role by rank over MPI. Alone (no launcher, or one rank): coordinator
+// and one worker as threads of this process.
 int Launch(const Roles& roles);
 
-// The launch scripts read how the run ended in the file that GRADUS_EXIT_FILE names, since a launcher that survives dead
-// ranks does not tell. Returns the code.
+// The launch scripts read how the run ended in the file that GRADUS_EXIT_FILE names, since a
+// launcher that survives dead ranks does not tell. Returns the code.
 int LeaveExitCode(int code);
 
 // Under a launcher: this process' rank, before MPI is started; 0 without a launcher.

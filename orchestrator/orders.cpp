@@ -8,7 +8,9 @@ namespace {
 using nlohmann::json;
 }
 
-std::string ToText(const PhaseOrder& o) { return json{{"policy", o.policy}, {"ppm", o.ppm}}.dump(); }
+std::string ToText(const PhaseOrder& o) {
+  return json{{"policy", o.policy}, {"ppm", o.ppm}}.dump();
+}
 
 PhaseOrder ParsePhaseOrder(const std::string& text) {
   const json j = json::parse(text);
@@ -70,7 +72,7 @@ TrainReport ParseTrainReport(const std::string& text) {
 }
 
 std::string ToText(const TrainProgress& p) {
-  return json{{"step", p.step}, {"steps", p.steps}, {"loss", p.loss},
+  return json{{"step", p.step}, {"steps", p.steps},         {"loss", p.loss},
               {"lr", p.lr},     {"grad_norm", p.grad_norm}, {"tokens", p.tokens}}
       .dump();
 }
@@ -88,8 +90,8 @@ TrainProgress ParseTrainProgress(const std::string& text) {
 }
 
 std::string ToText(const Problem& p) {
-  return json{{"id", p.id},         {"problem", p.problem}, {"answer", p.answer},
-              {"level", p.level},   {"source", p.source},   {"allowed_steps", p.allowed_steps}}
+  return json{{"id", p.id},       {"problem", p.problem}, {"answer", p.answer},
+              {"level", p.level}, {"source", p.source},   {"allowed_steps", p.allowed_steps}}
       .dump();
 }
 

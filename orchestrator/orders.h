@@ -23,7 +23,8 @@ enum class TrainKind : std::uint8_t { kBootstrap, kPolicy, kPpm };
 struct TrainRequest {
   TrainKind kind = TrainKind::kPolicy;
   TrainOrder order;
-  int steps = 0;  // Overrides the configuration's steps when above 0 (the control repeats the policy's).
+  int steps =
+      0;  // Overrides the configuration's steps when above 0 (the control repeats the policy's).
 };
 std::string ToText(const TrainRequest& request);
 TrainRequest ParseTrainRequest(const std::string& text);

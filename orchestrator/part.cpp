@@ -22,7 +22,8 @@ double SumOf(const PhaseProgress& progress, const char* counter) {
 auto LostCallback(Campaign& c) {
   return [&c](int rank, const std::string& reason, std::size_t leases) {
     c.recorder.NoteWorkerLost(rank, reason, leases);
-    c.display.Alarm(fmt::format("lost worker {}: {}; {} problems go to the others", rank, reason, leases));
+    c.display.Alarm(
+        fmt::format("lost worker {}: {}; {} problems go to the others", rank, reason, leases));
   };
 }
 
@@ -40,7 +41,9 @@ void RunPart(Campaign& c, const PartId& part, const PhaseOrder& order,
   if (!missing.empty()) {
     PhaseCallbacks callbacks;
     callbacks.payload = [&](const Key& key) { return ToText(problems.at(key.problem)); };
-    callbacks.accept = [&](const Key& key, const std::string& bytes) { c.recorder.Accept(key, bytes); };
+    callbacks.accept = [&](const Key& key, const std::string& bytes) {
+      c.recorder.Accept(key, bytes);
+    };
     callbacks.abandon = [&](const Key& key, const std::string& why) {
       c.recorder.Abandon(key, why);
       c.display.Alarm(fmt::format("gave up {}: {}", ToString(key), why));
@@ -70,7 +73,8 @@ void RunOnce(Campaign& c, const PartId& phase, const std::function<std::string()
 }
 
 TrainReport RunTraining(Campaign& c, const PartId& phase, const TrainRequest& request) {
-  // The report is kept beside the model, so that a resumed run knows it; the model's folder appears whole or not.
+  // The report is kept beside the model, so that a resumed run knows it; the model's folder appears
+  // whole or not.
   const fs::path report_file = c.files.Round(phase.round) / (phase.name + ".json");
   if (c.recorder.IsDone(phase)) return ParseTrainReport(ReadFile(report_file));
   const double start = MonotonicSeconds();
@@ -86,15 +90,17 @@ TrainReport RunTraining(Campaign& c, const PartId& phase, const TrainRequest& re
   callbacks.lost = LostCallback(c);
   callbacks.stop = c.stop;
   const TrainReport report = ParseTrainReport(c.coordinator.Train(ToText(request), callbacks));
-  // Bookkeeping that depends on the interruption history stays out of the file: it is part of the round's content.
+  // Bookkeeping that depends on the interruption history stays out of the file: it is part of the
+  // round's content.
   WriteFileAtomically(report_file, ToText(report) + "\n");
   std::error_code ignored;
   fs::remove_all(request.order.checkpoints, ignored);
   c.recorder.NoteDone(phase, MonotonicSeconds() - start);
-  c.display.End(fmt::format("{} steps, loss {:.4f} → {:.4f}{}", report.steps, report.first_loss, report.last_loss,
-                            report.skipped_steps > 0
-                                ? fmt::format(", {} steps skipped (non-finite)", report.skipped_steps)
-                                : ""));
+  c.display.End(fmt::format(
+      "{} steps, loss {:.4f} → {:.4f}{}", report.steps, report.first_loss, report.last_loss,
+      report.skipped_steps > 0
+          ? fmt::format(", {} steps skipped (non-finite)", report.skipped_steps)
+          : ""));
   if (report.dropped_rows > 0) {
     c.display.Alarm(fmt::format("{}: {} rows were longer than the model or max_tokens and left out",
                                 phase.name, report.dropped_rows));

@@ -14,8 +14,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// The numeric curriculum: `per_level` problems of each level of the round's range, none used in an earlier round as
-// long as the file has enough; then the walk starts over.
+// The numeric curriculum: `per_level` problems of each level of the round's range, none used in an
+// earlier round as long as the file has enough; then the walk starts over.
 std::vector<std::uint32_t> DrawProblems(const Config& config, const std::vector<Problem>& problems,
                                         RoundIndex round) {
   std::vector<std::uint32_t> all(problems.size());
@@ -53,7 +53,8 @@ PartId HardPart(RoundIndex round, int attempt) { return {round, fmt::format("har
 // Problems of the plan that have no correct answer in any tree so far.
 std::vector<std::uint32_t> Unsolved(const Campaign& c, const RoundPlan& plan) {
   std::map<std::uint32_t, std::vector<Tree>> by_problem;
-  for (Tree& tree : RolloutTrees(c, plan.round)) by_problem[tree.key.problem].push_back(std::move(tree));
+  for (Tree& tree : RolloutTrees(c, plan.round))
+    by_problem[tree.key.problem].push_back(std::move(tree));
   std::vector<std::uint32_t> unsolved;
   for (std::uint32_t problem : plan.problems) {
     if (NeedsExtraSearch(DifficultyOf(by_problem[problem]))) unsolved.push_back(problem);
@@ -61,8 +62,8 @@ std::vector<std::uint32_t> Unsolved(const Campaign& c, const RoundPlan& plan) {
   return unsolved;
 }
 
-std::vector<Key> KeysOf(const RoundPlan& plan, Phase phase, const std::vector<std::uint32_t>& problems,
-                        int attempt) {
+std::vector<Key> KeysOf(const RoundPlan& plan, Phase phase,
+                        const std::vector<std::uint32_t>& problems, int attempt) {
   std::vector<Key> keys;
   for (std::uint32_t problem : problems) {
     keys.push_back({static_cast<std::uint32_t>(plan.round), phase, problem,
@@ -85,11 +86,12 @@ RoundPlan PlanRound(Campaign& c, RoundIndex round) {
   plan.ppm = ExistingOrNone(c.files.Ppm(round - 1));
   plan.base = c.config.policy.train_from == TrainFrom::kBase ? c.files.Policy(0) : plan.policy;
   MakeFolder(c.files.Round(round));
-  ordered_json j = {{"round", round},
-                    {"policy", plan.policy.lexically_relative(c.files.root).string()},
-                    {"ppm", plan.ppm.empty() ? "" : plan.ppm.lexically_relative(c.files.root).string()},
-                    {"base", plan.base.lexically_relative(c.files.root).string()},
-                    {"problems", plan.problems}};
+  ordered_json j = {
+      {"round", round},
+      {"policy", plan.policy.lexically_relative(c.files.root).string()},
+      {"ppm", plan.ppm.empty() ? "" : plan.ppm.lexically_relative(c.files.root).string()},
+      {"base", plan.base.lexically_relative(c.files.root).string()},
+      {"problems", plan.problems}};
   WriteFileAtomically(c.files.Plan(round), j.dump(1) + "\n");
   return plan;
 }
@@ -121,8 +123,7 @@ void RolloutHard(Campaign& c, const RoundPlan& plan) {
   for (int attempt = 1; attempt <= search.hard_attempts.At(plan.round); ++attempt) {
     const PartId part = HardPart(plan.round, attempt);
     if (c.recorder.IsDone(part)) continue;
-    const std::vector<Key> keys =
-        KeysOf(plan, Phase::kRolloutHard, Unsolved(c, plan), attempt);
+    const std::vector<Key> keys = KeysOf(plan, Phase::kRolloutHard, Unsolved(c, plan), attempt);
     RunPart(c, part, {plan.policy.string(), plan.ppm.string()}, c.problems, keys);
   }
 }

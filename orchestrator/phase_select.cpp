@@ -19,7 +19,8 @@ TreesByProblem GroupByProblem(std::vector<Tree> trees) {
   return groups;
 }
 
-// The released code searches with a prompt that differs from the training prompt by one newline: rows get the latter.
+// The released code searches with a prompt that differs from the training prompt by one newline:
+// rows get the latter.
 void UseTrainingPrompt(const Campaign& c, const Tokenizer& tokenizer, const Problem& problem,
                        std::vector<Tree>& trees) {
   if (!c.config.rollout.environment.prompt_drift) return;
@@ -54,7 +55,8 @@ void Select(Campaign& c, const RoundPlan& plan) {
         rows.push_back(std::move(row));
       }
       std::vector<PreferencePair>& side = IsHeldOut(c, problem) ? held_out : pairs;
-      for (PreferencePair& pair : SelectPairs(trees, problem, options)) side.push_back(std::move(pair));
+      for (PreferencePair& pair : SelectPairs(trees, problem, options))
+        side.push_back(std::move(pair));
     }
     MakeFolder(c.files.Selection(plan.round));
     WriteSftRows(c.files.Sft(plan.round), rows);
@@ -65,8 +67,9 @@ void Select(Campaign& c, const RoundPlan& plan) {
                                             {"held_out_pairs", held_out.size()},
                                             {"mislabelled_problems", mislabelled}};
     WriteFileAtomically(c.files.Selection(plan.round) / "summary.json", summary.dump() + "\n");
-    return fmt::format("{} rows, {} + {} pairs{}", rows.size(), pairs.size(), held_out.size(),
-                       mislabelled > 0 ? fmt::format(", {} problems likely mislabelled", mislabelled) : "");
+    return fmt::format(
+        "{} rows, {} + {} pairs{}", rows.size(), pairs.size(), held_out.size(),
+        mislabelled > 0 ? fmt::format(", {} problems likely mislabelled", mislabelled) : "");
   });
 }
 

@@ -60,6 +60,19 @@ void CopyModel(const std::filesystem::path& from, const std::filesystem::path& t
   SyncFolder(to.parent_path());
 }
 
+// A character without a token would vanish from the prompt without a trace.
+void CheckAlphabet(const Campaign& c, const Tokenizer& tokenizer) {
+  const auto check = [&](const std::string& id, const std::string& text) {
+    if (tokenizer.Decode(tokenizer.Encode(text)) == text) return;
+    Fail("problem {}: a character has no token; add it to policy.random.alphabet", id);
+  };
+  for (const std::vector<Problem>* problems : {&c.problems, &c.held_out}) {
+    for (const Problem& p : *problems) check(p.id, TrainingPrompt(c.config.rollout.environment, p));
+  }
+  for (const Demonstration& d : c.demonstrations)
+    check(d.problem.id, d.problem.problem + d.solution);
+}
+
 constexpr const char* kPolicyPhase = "train_policy";
 constexpr const char* kControlPhase = "train_control";
 constexpr const char* kPpmPhase = "train_ppm";
@@ -77,6 +90,7 @@ void PrepareBase(Campaign& c) {
     if (c.config.policy.init == "random") {
       tokens.insert(tokens.end(), extra.begin(), extra.end());
       MakeRandomModel(base, c.config.policy.random, tokens, seed);
+      CheckAlphabet(c, Tokenizer::Load(base));
     } else {
       AddTokens(c.config.policy.init, base, tokens, seed);
     }
@@ -99,7 +113,8 @@ void TrainBootstrapPhase(Campaign& c) {
     });
     return;
   }
-  TrainRequest request = Request(c, TrainKind::kBootstrap, 0, kBootstrapPhase, base, c.files.Policy(0));
+  TrainRequest request =
+      Request(c, TrainKind::kBootstrap, 0, kBootstrapPhase, base, c.files.Policy(0));
   request.order.data = {c.files.Sft(0)};
   RunTraining(c, {0, kBootstrapPhase}, request);
 }
@@ -108,11 +123,14 @@ void TrainPolicyPhase(Campaign& c, const RoundPlan& plan) {
   const PartId phase{plan.round, kPolicyPhase};
   const std::vector<std::filesystem::path> data = PolicyData(c, plan.round);
   if (!c.recorder.IsDone(phase) && !AnySftRow(data)) {
-    c.display.Alarm(fmt::format("round {}: no correct trajectory and no demonstrations to train on: "
-                                "the policy stays as it is", plan.round));
+    c.display.Alarm(
+        fmt::format("round {}: no correct trajectory and no demonstrations to train on: "
+                    "the policy stays as it is",
+                    plan.round));
     RunOnce(c, phase, [&] {
       CopyModel(plan.policy, c.files.Policy(plan.round));
-      WriteFileAtomically(c.files.Round(plan.round) / (phase.name + ".json"), ToText(TrainReport{}) + "\n");
+      WriteFileAtomically(c.files.Round(plan.round) / (phase.name + ".json"),
+                          ToText(TrainReport{}) + "\n");
       return std::string("no rows");
     });
     return;
@@ -127,9 +145,9 @@ void TrainControlPhase(Campaign& c, const RoundPlan& plan) {
   if (!c.config.control.enabled) return;
   const TrainReport policy = RunTraining(c, {plan.round, kPolicyPhase}, {});
   const bool from_base = c.config.policy.train_from == TrainFrom::kBase || plan.round == 1;
-  TrainRequest request =
-      Request(c, TrainKind::kPolicy, plan.round, kControlPhase,
-              from_base ? c.files.Policy(0) : c.files.Control(plan.round - 1), c.files.Control(plan.round));
+  TrainRequest request = Request(c, TrainKind::kPolicy, plan.round, kControlPhase,
+                                 from_base ? c.files.Policy(0) : c.files.Control(plan.round - 1),
+                                 c.files.Control(plan.round));
   request.order.data = {c.files.Sft(0)};
   request.steps = policy.steps;
   RunTraining(c, {plan.round, kControlPhase}, request);
@@ -141,13 +159,14 @@ void TrainPpmPhase(Campaign& c, const RoundPlan& plan) {
   const std::vector<std::filesystem::path> data = PairData(c, plan.round);
   if (!c.recorder.IsDone(phase) && !AnyPair(data)) {
     RunOnce(c, phase, [&] {
-      WriteFileAtomically(c.files.Round(plan.round) / (phase.name + ".json"), ToText(TrainReport{}) + "\n");
+      WriteFileAtomically(c.files.Round(plan.round) / (phase.name + ".json"),
+                          ToText(TrainReport{}) + "\n");
       return std::string("no pairs: no PPM in this round");
     });
     return;
   }
-  TrainRequest request = Request(c, TrainKind::kPpm, plan.round, kPpmPhase, c.files.Policy(plan.round),
-                                 c.files.Ppm(plan.round));
+  TrainRequest request = Request(c, TrainKind::kPpm, plan.round, kPpmPhase,
+                                 c.files.Policy(plan.round), c.files.Ppm(plan.round));
   request.order.data = data;
   request.order.held_out = c.files.HeldOutPairs(plan.round);
   RunTraining(c, phase, request);

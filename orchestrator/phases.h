@@ -12,7 +12,8 @@ void RolloutHard(Campaign& campaign, const RoundPlan& plan);
 // Trees → supervised rows and preference pairs.
 void Select(Campaign& campaign, const RoundPlan& plan);
 void TrainPolicyPhase(Campaign& campaign, const RoundPlan& plan);
-// The same number of optimiser steps on the demonstrations alone: what expert iteration has to beat.
+// The same number of optimiser steps on the demonstrations alone: what expert iteration has to
+// beat.
 void TrainControlPhase(Campaign& campaign, const RoundPlan& plan);
 void TrainPpmPhase(Campaign& campaign, const RoundPlan& plan);
 void Evaluate(Campaign& campaign, RoundIndex round);

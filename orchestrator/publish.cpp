@@ -25,13 +25,15 @@ std::vector<PartId> PartsOf(const Campaign& c, RoundIndex round) {
   return parts;
 }
 
-// What the round is, without clocks and hosts: equal on any number of ranks and after any interruption.
+// What the round is, without clocks and hosts: equal on any number of ranks and after any
+// interruption.
 std::string RoundDigest(const Campaign& c, RoundIndex round) {
   std::string content;
   for (const PartId& part : PartsOf(c, round)) {
     content += part.name + " " + ContentDigest(c.recorder.Trees(part)) + "\n";
   }
-  for (const auto& file : {c.files.Sft(round), c.files.Pairs(round), c.files.HeldOutPairs(round), c.files.Eval(round)}) {
+  for (const auto& file : {c.files.Sft(round), c.files.Pairs(round), c.files.HeldOutPairs(round),
+                           c.files.Eval(round)}) {
     if (fs::exists(file)) content += file.filename().string() + " " + Sha256File(file) + "\n";
   }
   for (const auto& model : {c.files.Policy(round), c.files.Ppm(round), c.files.Control(round)}) {
@@ -63,7 +65,8 @@ void AddSearch(const Campaign& c, RoundIndex round, ordered_json& metrics) {
   cost["search_s"] = search;
   cost["train_s"] = Seconds(phases, "train_");
   cost["evaluate_s"] = Seconds(phases, "evaluate") + Seconds(phases, "control");
-  // Summed over the problems in flight, so they exceed the wall clock: shares of what a problem waits for.
+  // Summed over the problems in flight, so they exceed the wall clock: shares of what a problem
+  // waits for.
   cost["waited_s"] = {{"generate", generate}, {"execute", execute}, {"score", score}};
   const double solved = metrics["coverage"].value("solved", 0.0);
   if (solved > 0) cost["seconds_per_solved"] = search / solved;
@@ -73,7 +76,8 @@ void AddSearch(const Campaign& c, RoundIndex round, ordered_json& metrics) {
 ordered_json Metrics(const Campaign& c, RoundIndex round) {
   ordered_json metrics = {{"round", round}};
   if (round > 0) AddSearch(c, round, metrics);
-  if (fs::exists(c.files.Eval(round))) metrics["eval"] = ordered_json::parse(ReadFile(c.files.Eval(round)));
+  if (fs::exists(c.files.Eval(round)))
+    metrics["eval"] = ordered_json::parse(ReadFile(c.files.Eval(round)));
   const fs::path selection = c.files.Selection(round) / "summary.json";
   if (fs::exists(selection)) metrics["selection"] = ordered_json::parse(ReadFile(selection));
   for (const char* name : {"train_bootstrap", "train_policy", "train_control", "train_ppm"}) {

@@ -52,18 +52,28 @@ void Recorder::Replay(const Record& record) {
       sealed_files_.emplace(j.at("round").get<int>(), j.at("file").get<std::string>());
       for (const json& key : j.at("keys")) results_.erase(KeyOf(key));
       break;
-    case RecordKind::kPhaseDone: done_[PartOf(j)] += j.at("seconds").get<double>(); break;
-    case RecordKind::kAbandoned: abandoned_[KeyOf(j.at("key"))] = j.at("reason"); break;
-    case RecordKind::kWorkerLost: ++workers_lost_; break;
-    default: break;
+    case RecordKind::kPhaseDone:
+      done_[PartOf(j)] += j.at("seconds").get<double>();
+      break;
+    case RecordKind::kAbandoned:
+      abandoned_[KeyOf(j.at("key"))] = j.at("reason");
+      break;
+    case RecordKind::kWorkerLost:
+      ++workers_lost_;
+      break;
+    default:
+      break;
   }
 }
 
 void Recorder::StartEpoch(const std::string& config_digest, int ranks) {
   if (run_id_.empty()) run_id_ = NewRunId();
   ++epoch_;
-  const json j = {{"run_id", run_id_}, {"epoch", epoch_}, {"config_digest", config_digest},
-                  {"ranks", ranks},    {"unix_s", WallSeconds()}};
+  const json j = {{"run_id", run_id_},
+                  {"epoch", epoch_},
+                  {"config_digest", config_digest},
+                  {"ranks", ranks},
+                  {"unix_s", WallSeconds()}};
   ledger_->Append(RecordKind::kRunStarted, j.dump());
   ledger_->Sync();
 }
@@ -110,14 +120,16 @@ void Recorder::Accept(const Key& key, std::string tree_bytes) {
 }
 
 void Recorder::Abandon(const Key& key, const std::string& reason) {
-  const json j = {{"key", KeyJson(key)}, {"part", part_.name}, {"round", part_.round}, {"reason", reason}};
+  const json j = {
+      {"key", KeyJson(key)}, {"part", part_.name}, {"round", part_.round}, {"reason", reason}};
   ledger_->Append(RecordKind::kAbandoned, j.dump());
   abandoned_.emplace(key, reason);
   Log("gave up {}: {}", ToString(key), reason);
 }
 
 void Recorder::NoteWorkerLost(int rank, const std::string& reason, std::size_t leases) {
-  const json j = {{"rank", rank}, {"reason", reason}, {"leases", leases}, {"unix_s", WallSeconds()}};
+  const json j = {
+      {"rank", rank}, {"reason", reason}, {"leases", leases}, {"unix_s", WallSeconds()}};
   ledger_->Append(RecordKind::kWorkerLost, j.dump());
   ++workers_lost_;
 }
@@ -154,8 +166,11 @@ void Recorder::Seal(std::size_t chunk_index) {
   const std::string name = ShardName(chunk_index);
   const ShardSummary summary = WriteShard(files_.Shards(part_.round) / name, run_id_, trees);
   json j = PartJson(part_);
-  j.update({{"file", name}, {"sha256", summary.sha256}, {"content_digest", summary.content_digest},
-            {"trees", summary.trees}, {"keys", keys}});
+  j.update({{"file", name},
+            {"sha256", summary.sha256},
+            {"content_digest", summary.content_digest},
+            {"trees", summary.trees},
+            {"keys", keys}});
   ledger_->Append(RecordKind::kShardSealed, j.dump());
   ledger_->Sync();
   for (const Key& key : chunk.keys) results_.erase(key);
@@ -204,10 +219,9 @@ std::map<std::string, double> Recorder::Seconds(RoundIndex round) const {
 }
 
 std::uint64_t Recorder::Abandoned(RoundIndex round) const {
-  return static_cast<std::uint64_t>(
-      std::count_if(abandoned_.begin(), abandoned_.end(), [round](const auto& entry) {
-        return static_cast<RoundIndex>(entry.first.round) == round;
-      }));
+  return static_cast<std::uint64_t>(std::count_if(
+      abandoned_.begin(), abandoned_.end(),
+      [round](const auto& entry) { return static_cast<RoundIndex>(entry.first.round) == round; }));
 }
 
 }  // namespace gradus

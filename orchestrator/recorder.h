@@ -13,16 +13,18 @@
 
 namespace gradus {
 
-// One keyed part of a round, e.g. {1, "rollout"}, {1, "hard2"}, {0, "evaluate"}: the unit of dispatch and of shards.
+// One keyed part of a round, e.g. {1, "rollout"}, {1, "hard2"}, {0, "evaluate"}: the unit of
+// dispatch and of shards.
 struct PartId {
   RoundIndex round = 0;
   std::string name;
   auto operator<=>(const PartId&) const = default;
 };
 
-// Makes results durable: ledger first (write-ahead), then shards. A part's sorted keys are cut into shards of a fixed
-// number of trees; a shard is sealed, sorted by key, as soon as all of its keys are in. So the shards depend on the
-// keys and the results alone, not on ranks or order of arrival. One thread.
+// Makes results durable: ledger first (write-ahead), then shards. A part's sorted keys are cut into
+// shards of a fixed number of trees; a shard is sealed, sorted by key, as soon as all of its keys
+// are in. So the shards depend on the keys and the results alone, not on ranks or order of arrival.
+// One thread.
 class Recorder {
  public:
   // Replays the ledger. `trees_per_shard` must not change during a run.
@@ -41,7 +43,8 @@ class Recorder {
   void NoteWorkerLost(int rank, const std::string& reason, std::size_t leases);
   // Makes everything accepted so far durable, then seals the shards that are complete.
   void Commit();
-  // Seals what is left and records that the part is done. REQUIRES: every key accepted or abandoned.
+  // Seals what is left and records that the part is done. REQUIRES: every key accepted or
+  // abandoned.
   void End(const PartId& part, double seconds);
   // Records a phase without keys (select, train_policy, …) as done.
   void NoteDone(const PartId& phase, double seconds);
@@ -76,8 +79,8 @@ class Recorder {
   std::set<std::pair<RoundIndex, std::string>> sealed_files_;
   std::map<PartId, double> done_;
   std::uint64_t workers_lost_ = 0;
-  PartId part_;                // The one in progress.
-  std::vector<Chunk> chunks_;  // Of `part_`.
+  PartId part_;                   // The one in progress.
+  std::vector<Chunk> chunks_;     // Of `part_`.
   std::optional<Ledger> ledger_;  // Last: opening replays into the members above.
 };
 

@@ -22,7 +22,8 @@ std::string Host() {
   return name;
 }
 
-// Field 22 of /proc/PID/stat: tells a process from a later one with the same number. "" when there is none.
+// Field 22 of /proc/PID/stat: tells a process from a later one with the same number. "" when there
+// is none.
 std::string StartTicks(long pid) {
   const fs::path stat = fmt::format("/proc/{}/stat", pid);
   if (!fs::exists(stat)) return "";
@@ -43,7 +44,8 @@ bool Create(const fs::path& file, const std::string& text) {
   Fd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!fd) {
     if (errno == EEXIST) return false;
-    Fail("{}: cannot create the lock: {}; is the run directory writable?", file.string(), std::strerror(errno));
+    Fail("{}: cannot create the lock: {}; is the run directory writable?", file.string(),
+         std::strerror(errno));
   }
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     Fail("{}: cannot write the lock: {}", file.string(), std::strerror(errno));
@@ -55,8 +57,12 @@ bool Create(const fs::path& file, const std::string& text) {
 
 RunLock::RunLock(fs::path file, Takeover takeover) : file_(std::move(file)) {
   const long pid = ::getpid();
-  const std::string mine = json{{"host", Host()}, {"pid", pid}, {"start_ticks", StartTicks(pid)},
-                                {"unix_s", WallSeconds()}}.dump() + "\n";
+  const std::string mine = json{{"host", Host()},
+                                {"pid", pid},
+                                {"start_ticks", StartTicks(pid)},
+                                {"unix_s", WallSeconds()}}
+                               .dump() +
+                           "\n";
   if (Create(file_, mine)) return;
   const json holder = json::parse(ReadFile(file_), nullptr, false);
   const bool readable = holder.is_object();

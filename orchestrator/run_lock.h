@@ -5,8 +5,9 @@
 
 namespace gradus {
 
-// Keeps a second coordinator out of a run directory. The LOCK file names host, process and start time of its holder; it
-// is taken over when that process is provably gone (same host, no such process), or when `steal` is set.
+// Keeps a second coordinator out of a run directory. The LOCK file names host, process and start
+// time of its holder; it is taken over when that process is provably gone (same host, no such
+// process), or when `steal` is set.
 class RunLock {
  public:
   enum class Takeover { kOnlyIfGone, kSteal };

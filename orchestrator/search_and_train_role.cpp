@@ -89,7 +89,8 @@ class SearchAndTrainRole final : public WorkerRole {
  private:
   const int rank_;
   Config config_;
-  std::mutex mutex_;  // Guards pool_ against Counters, which the heartbeat calls from another thread.
+  std::mutex
+      mutex_;  // Guards pool_ against Counters, which the heartbeat calls from another thread.
   std::unique_ptr<RolloutPool> pool_;
   bool has_ppm_ = false;
 };

@@ -83,6 +83,11 @@ std::string UserBlock(std::string_view image) {
 
 }  // namespace
 
+std::unique_lock<std::recursive_mutex> EnterHdf5() {
+  static std::recursive_mutex mutex;  // The library's state is one per process.
+  return std::unique_lock(mutex);
+}
+
 Hdf5Writer::Hdf5Writer(const Schema& schema) {
   SilenceLibrary();
   const Hdf5Id access = MemoryAccess();

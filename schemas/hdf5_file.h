@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -17,7 +18,7 @@ namespace gradus {
 // The part of HDF5 that gradus' files use: one-dimensional datasets of fixed little-endian types,
 // ragged tables (flat values + offsets) and root attributes. A file starts with a 512-byte block
 // that holds the SHA-256 of the rest (HDF5 calls it a user block; every HDF5 program skips it), so
-// damage is found before the library, which can crash on it, sees a byte. One thread at a time.
+// damage is found before the library, which can crash on it, sees a byte.
 static_assert(std::endian::native == std::endian::little);
 
 struct Hdf5Traits {
@@ -72,6 +73,10 @@ struct Ragged {
   std::size_t size() const { return offsets.size() - 1; }
 };
 
+// The library mixes up its files when two threads are inside it, without an error. Readers and
+// writers hold this for their whole life, so that threads of one process take turns.
+std::unique_lock<std::recursive_mutex> EnterHdf5();
+
 // Builds a file in memory; Publish writes it as a whole. Paths are absolute ("/nodes/parent");
 // their groups are created on the way. Equal calls give equal bytes.
 class Hdf5Writer {
@@ -94,6 +99,8 @@ class Hdf5Writer {
  private:
   void PutRaw(const std::string& path, hid_t type, const void* values, std::size_t count,
               std::size_t item_bytes);
+  std::unique_lock<std::recursive_mutex> turn_ =
+      EnterHdf5();  // First: released after the handles close.
   Hdf5Id file_, link_;
 };
 
@@ -143,6 +150,8 @@ class Hdf5Reader {
   Hdf5Id Attribute(const std::string& name) const;
   void CheckSchema(const Schema& schema) const;
 
+  std::unique_lock<std::recursive_mutex> turn_ =
+      EnterHdf5();  // First: released after the handles close.
   std::string origin_;
   std::uint64_t bytes_;
   Hdf5Id file_;

@@ -10,17 +10,19 @@ namespace gradus {
 // A member of a training group died, hung or left: named in the message, exit code kTrainersLost.
 // Thrown as Error(…, ExitCode::kTrainersLost).
 
-// The data-parallel group. Buffers are flat fp32 on the host (or the GPU for NCCL). Every call has a deadline; all
-// members must call in the same order.
+// The data-parallel group. Buffers are flat fp32 on the host (or the GPU for NCCL). Every call has
+// a deadline; all members must call in the same order.
 class Collectives {
  public:
   virtual ~Collectives() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // Replaces `buffer` on every rank by the sum over `leaves` of the group's leaf buffers, added in the order
-  // of one fixed binary tree over leaf numbers (leaf i += leaf i+1 for even i, then stride 2, 4, …), whatever the
-  // number of ranks. `local` are this rank's leaves (see LeavesOf), consumed by the call.
-  virtual void TreeSum(std::vector<std::vector<float>>& local, int leaves, std::vector<float>& sum) = 0;
+  // Replaces `buffer` on every rank by the sum over `leaves` of the group's leaf buffers, added in
+  // the order of one fixed binary tree over leaf numbers (leaf i += leaf i+1 for even i, then
+  // stride 2, 4, …), whatever the number of ranks. `local` are this rank's leaves (see LeavesOf),
+  // consumed by the call.
+  virtual void TreeSum(std::vector<std::vector<float>>& local, int leaves,
+                       std::vector<float>& sum) = 0;
   virtual void Broadcast(std::vector<char>& bytes, int root) = 0;
   virtual void Barrier() = 0;
 };
@@ -31,9 +33,9 @@ struct LeafRange {
 };
 LeafRange LeavesOf(int rank, int size, int leaves);
 
-// Byte pipes between the members of a group, provided by the launcher's transport (MPI or threads). Send never
-// blocks; Receive waits for the next message of that member with that tag until the deadline and throws
-// Error(kTrainersLost) naming the member when it passes.
+// Byte pipes between the members of a group, provided by the launcher's transport (MPI or threads).
+// Send never blocks; Receive waits for the next message of that member with that tag until the
+// deadline and throws Error(kTrainersLost) naming the member when it passes.
 class PeerLink {
  public:
   virtual ~PeerLink() = default;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -61,23 +60,13 @@ bool HasLesson(const PreferencePair& pair) {
   return !pair.prefix.empty() || (!pair.chosen.empty() && !pair.rejected.empty());
 }
 
-// HDF5 is not safe to enter from two threads: it mixes up their files. Ranks may be threads of one
-// process.
-std::mutex hdf5_mutex;
-
-template <class Row, class Read>
-std::vector<Row> ReadAlone(const fs::path& file, Read read) {
-  const std::lock_guard lock(hdf5_mutex);
-  return read(file);
-}
-
 template <class Row, class Read>
 FittingRows<Row> LoadRows(const std::vector<fs::path>& files, const ModelConfig& config,
                           int max_tokens, Read read) {
   const int limit = std::min(max_tokens, config.max_positions);
   FittingRows<Row> result;
   for (const fs::path& file : files) {
-    std::vector<Row> rows = ReadAlone<Row>(file, read);
+    std::vector<Row> rows = read(file);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       CheckRow(rows[i], config, file, i);
       if (ShapeOf(rows[i]).length > limit || !HasLesson(rows[i])) {

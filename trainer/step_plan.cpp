@@ -10,7 +10,8 @@
 namespace gradus {
 namespace {
 
-constexpr int kBatchesPerWindow = 16;
+// Sorting by length saves padding; a window much larger would make batches of one level each.
+constexpr int kBatchesPerWindow = 4;
 
 int StepCount(const TrainOptions& options, std::size_t rows) {
   if (options.steps > 0) return options.steps;

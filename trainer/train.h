@@ -22,18 +22,18 @@ struct OptimizerOptions {
   double clip = 1.0;          // Global gradient norm; 0: off.
   int warmup_steps = 0;
   LrDecay decay = LrDecay::kLinear;
-  double final_lr = 0.0;      // Fraction of lr at the last step.
+  double final_lr = 0.0;  // Fraction of lr at the last step.
 };
 
 // One supervised or preference training run.
 struct TrainOptions {
   OptimizerOptions optimizer;
-  int steps = 0;              // Optimiser steps; 0: from `epochs`.
+  int steps = 0;  // Optimiser steps; 0: from `epochs`.
   double epochs = 2;
-  int batch = 128;            // Sequences or pairs per optimiser step.
-  int micro_batches = 4;      // Fixed leaves of the gradient sum; also bounds useful ranks.
-  int checkpoint_steps = 100; // Step checkpoints; 0: none.
-  int max_tokens = 4096;      // Longer rows are dropped and counted.
+  int batch = 128;             // Sequences or pairs per optimiser step.
+  int micro_batches = 4;       // Fixed leaves of the gradient sum; also bounds useful ranks.
+  int checkpoint_steps = 100;  // Step checkpoints; 0: none.
+  int max_tokens = 4096;       // Longer rows are dropped and counted.
 };
 void Bind(Settings& settings, TrainOptions& options);
 
@@ -41,16 +41,17 @@ enum class PpmNormalisation : std::uint8_t { kMean, kSum };  // paper, released 
 struct PpmTrainOptions {
   TrainOptions train;
   PpmNormalisation normalisation = PpmNormalisation::kMean;
-  bool tanh_in_loss = true;   // paper: the head's tanh is part of r; released code: raw linear output.
-  double held_out = 0.05;     // Share of problems kept for pair accuracy.
+  bool tanh_in_loss =
+      true;                // paper: the head's tanh is part of r; released code: raw linear output.
+  double held_out = 0.05;  // Share of problems kept for pair accuracy.
 };
 void Bind(Settings& settings, PpmTrainOptions& options);
 
 // The constant-learning-rate first stage on easy rows that a start from nothing needs.
 struct CurriculumStage {
-  int steps = 0;               // The first `steps` steps use only rows whose level is at most `max_level`.
+  int steps = 0;  // The first `steps` steps use only rows whose level is at most `max_level`.
   int max_level = 0;
-  int constant_steps = 0;      // After it: steps at full lr before the decay starts.
+  int constant_steps = 0;  // After it: steps at full lr before the decay starts.
 };
 void Bind(Settings& settings, CurriculumStage& stage);
 
@@ -62,11 +63,11 @@ struct TrainProgress {
 
 struct TrainReport {
   int steps = 0;
-  std::uint64_t tokens = 0;        // Real tokens seen (no padding).
-  std::uint64_t dropped_rows = 0;  // Longer than max_tokens or the model.
-  std::uint64_t skipped_steps = 0; // Non-finite gradient.
+  std::uint64_t tokens = 0;         // Real tokens seen (no padding).
+  std::uint64_t dropped_rows = 0;   // Longer than max_tokens or the model.
+  std::uint64_t skipped_steps = 0;  // Non-finite gradient.
   double first_loss = 0, last_loss = 0;
-  double pair_accuracy = 0;        // PPM only: held-out pairs ordered correctly; NaN without any.
+  double pair_accuracy = 0;  // PPM only: held-out pairs ordered correctly; NaN without any.
   std::uint64_t held_out_pairs = 0;
 };
 
@@ -75,19 +76,22 @@ struct TrainOrder {
   std::filesystem::path output;       // Published by rank 0 when done (temporary folder + rename).
   std::filesystem::path checkpoints;  // Step checkpoints of this order; resumed from when present.
   std::vector<std::filesystem::path> data;  // sft.h5 files, or one pairs.h5.
-  std::filesystem::path held_out;     // PPM only: pairs file, may be empty.
+  std::filesystem::path held_out;           // PPM only: pairs file, may be empty.
   Seed seed = 0;
 };
 
 struct TrainCallbacks {
   std::function<void(const TrainProgress&)> progress;  // Called on every rank after every step.
-  std::function<bool()> stop;                          // True: write a step checkpoint and throw Error(kStopped).
+  std::function<bool()> stop;  // True: write a step checkpoint and throw Error(kStopped).
 };
 
-// Fine-tunes the policy on supervised rows. The same bytes come out on any number of ranks and after any resume.
-TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options, const CurriculumStage& stage,
-                        Collectives& group, const TrainCallbacks& callbacks);
-// Trains the PPM: trunk of order.model with a scalar head, pairwise Bradley-Terry loss (rStar-Math eq. 4).
+// Fine-tunes the policy on supervised rows. The same bytes come out on any number of ranks and
+// after any resume.
+TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
+                        const CurriculumStage& stage, Collectives& group,
+                        const TrainCallbacks& callbacks);
+// Trains the PPM: trunk of order.model with a scalar head, pairwise Bradley-Terry loss (rStar-Math
+// eq. 4).
 TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Collectives& group,
                      const TrainCallbacks& callbacks);
 

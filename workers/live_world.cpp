@@ -47,8 +47,8 @@ const SequencePtr& LiveWorld::SequenceOf(const Tree& tree, std::int32_t node) {
   return sequences_[node];
 }
 
-asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(const Tree& tree,
-                                                                   std::vector<Proposal> proposals) {
+asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
+    const Tree& tree, std::vector<Proposal> proposals) {
   const double start = MonotonicSeconds();
   std::vector<Start<std::vector<Continuation>>> requests;
   for (const Proposal& p : proposals) {
@@ -67,7 +67,8 @@ asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(const Tree& t
       co_await AwaitAll<std::vector<Continuation>>(std::move(requests));
   std::vector<std::vector<Node>> result(proposals.size());
   for (std::size_t i = 0; i < proposals.size(); ++i) {
-    Require(static_cast<int>(sampled[i].size()) == proposals[i].samples, "the policy engine stopped");
+    Require(static_cast<int>(sampled[i].size()) == proposals[i].samples,
+            "the policy engine stopped");
     for (Continuation& continuation : sampled[i]) {
       Node node;
       node.parent = proposals[i].node;
@@ -154,7 +155,9 @@ asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& cand
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     Node& node = candidates[i];
     switch (readings[i].kind) {
-      case StepReading::Kind::kAnswer: ReadAnswer(readings[i].answer, node); break;
+      case StepReading::Kind::kAnswer:
+        ReadAnswer(readings[i].answer, node);
+        break;
       case StepReading::Kind::kCode:
         ReadExecution(tree, executed_.at(keys[i]), readings[i].closes_block, node);
         break;

@@ -24,8 +24,8 @@ struct Services {
   ExecLimits limits;
 };
 
-// The real world of one tree: policy and PPM engines, Python, the grader. Token ids travel from the engine to the
-// nodes and back without being re-encoded.
+// The real world of one tree: policy and PPM engines, Python, the grader. Token ids travel from the
+// engine to the nodes and back without being re-encoded.
 class LiveWorld final : public World {
  public:
   LiveWorld(const Services& services, const Problem& problem, SearchCost& cost);
@@ -39,14 +39,16 @@ class LiveWorld final : public World {
   const SequencePtr& SequenceOf(const Tree& tree, std::int32_t node);
   asio::awaitable<void> RunMissing(std::vector<std::string> keys, std::vector<Program> programs);
   void ReadAnswer(const std::string& answer, Node& node) const;
-  void ReadExecution(const Tree& tree, const ExecResult& result, bool closes_block, Node& node) const;
+  void ReadExecution(const Tree& tree, const ExecResult& result, bool closes_block,
+                     Node& node) const;
 
   const Services& services_;
   const Problem& problem_;
   SearchCost& cost_;
   std::vector<TokenId> stop_ids_;
-  std::vector<SequencePtr> sequences_;          // By node; made on demand.
-  std::map<std::string, ExecResult> executed_;  // By program text: equal programs run once per tree.
+  std::vector<SequencePtr> sequences_;  // By node; made on demand.
+  std::map<std::string, ExecResult>
+      executed_;  // By program text: equal programs run once per tree.
 };
 
 }  // namespace gradus

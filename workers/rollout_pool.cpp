@@ -26,9 +26,12 @@ std::string HostName() {
 
 const char* MethodName(SearchMethod method) {
   switch (method) {
-    case SearchMethod::kMcts: return "mcts";
-    case SearchMethod::kSample: return "sample";
-    case SearchMethod::kGreedy: return "greedy";
+    case SearchMethod::kMcts:
+      return "mcts";
+    case SearchMethod::kSample:
+      return "sample";
+    case SearchMethod::kGreedy:
+      return "greedy";
   }
   return "";
 }
@@ -37,7 +40,8 @@ const char* MethodName(SearchMethod method) {
 class CountedExecutor final : public Executor {
  public:
   explicit CountedExecutor(std::unique_ptr<Executor> inner) : inner_(std::move(inner)) {}
-  void Run(Program program, const ExecLimits& limits, std::function<void(ExecResult)> done) override {
+  void Run(Program program, const ExecLimits& limits,
+           std::function<void(ExecResult)> done) override {
     inner_->Run(std::move(program), limits, [this, done = std::move(done)](ExecResult result) {
       programs.fetch_add(1, std::memory_order_relaxed);
       cpu_us.fetch_add(static_cast<std::uint64_t>(result.cpu_s * 1e6), std::memory_order_relaxed);
@@ -87,15 +91,16 @@ struct RolloutPool::Impl {
       thread.join();
       throw;
     }
-    services.emplace(Services{tokenizer, *policy, ppm.get(), *executor, options.environment, options.search,
-                              options.execution.limits});
+    services.emplace(Services{tokenizer, *policy, ppm.get(), *executor, options.environment,
+                              options.search, options.execution.limits});
     verifier = GraderVersion() + "; " + executor->Version();
   }
 
   ~Impl() {
     stopping = true;
-    // The loop ends, and with it the interpreters; then the engines, which hand every pending callback to the loop,
-    // where nothing runs any more. The loop's destruction frees the suspended coroutines.
+    // The loop ends, and with it the interpreters; then the engines, which hand every pending
+    // callback to the loop, where nothing runs any more. The loop's destruction frees the suspended
+    // coroutines.
     io.stop();
     thread.join();
     policy.reset();
@@ -147,8 +152,8 @@ void RolloutPool::Start(RolloutTask task, std::function<void(Tree)> done,
   Impl* pool = impl_.get();
   pool->in_flight += 1;
   auto tree = std::make_shared<Tree>();
-  auto finish = [pool, tree, done = std::move(done), failed = std::move(failed)](
-                    std::exception_ptr error) {
+  auto finish = [pool, tree, done = std::move(done),
+                 failed = std::move(failed)](std::exception_ptr error) {
     pool->in_flight -= 1;
     if (pool->stopping) return;
     if (!error) {

@@ -35,8 +35,9 @@ struct RolloutCounters {
   double execute_cpu_s = 0;
 };
 
-// Searches many problems at once: a coroutine each, on one thread, over one policy engine, one PPM engine and the
-// sandboxes of this worker. Destruction drops what is in flight without calling back.
+// Searches many problems at once: a coroutine each, on one thread, over one policy engine, one PPM
+// engine and the sandboxes of this worker. Destruction drops what is in flight without calling
+// back.
 class RolloutPool {
  public:
   // `ppm` may be empty. Throws Error when a model or the interpreter cannot be loaded.

@@ -6,8 +6,8 @@ class App;
 
 namespace gradus {
 
-// Each adds one sub-command of `gradus` to `app`; its callback does the work and sets `exit_code`. Failures are thrown
-// as Error and printed by main.
+// Each adds one sub-command of `gradus` to `app`; its callback does the work and sets `exit_code`.
+// Failures are thrown as Error and printed by main.
 void AddRunCommand(CLI::App& app, int& exit_code);
 void AddStatusCommand(CLI::App& app, int& exit_code);
 void AddReportCommand(CLI::App& app, int& exit_code);

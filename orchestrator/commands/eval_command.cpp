@@ -44,7 +44,8 @@ Config ConfigOf(const Arguments& a) {
 }
 
 // All problems at once over one pool; progress on stderr.
-std::vector<Tree> SearchAll(const Arguments& a, const Config& config, const std::vector<Problem>& problems) {
+std::vector<Tree> SearchAll(const Arguments& a, const Config& config,
+                            const std::vector<Problem>& problems) {
   RolloutPool pool(config.rollout, a.model, a.ppm);
   std::mutex mutex;  // Guards trees, failure, finished.
   std::condition_variable changed;
@@ -82,16 +83,18 @@ std::vector<Tree> SearchAll(const Arguments& a, const Config& config, const std:
       Log("{} of {} problems", finished, problems.size());
     }
   }
-  if (!failure.empty()) throw Error("a problem could not be searched: " + failure, ExitCode::kInternal);
+  if (!failure.empty())
+    throw Error("a problem could not be searched: " + failure, ExitCode::kInternal);
   return trees;
 }
 
 void PrintRate(const char* name, const RateByLevel& rate) {
   if (rate.all.total == 0) return;
   const Interval interval = WilsonInterval(rate.all.successes, rate.all.total);
-  fmt::print("{:<12} {:6.2f}%  [{:.2f}, {:.2f}]  of {}", name, 100 * rate.all.Value(), 100 * interval.low,
-             100 * interval.high, rate.all.total);
-  for (const auto& [level, at] : rate.by_level) fmt::print("   {}: {:.1f}", level, 100 * at.Value());
+  fmt::print("{:<12} {:6.2f}%  [{:.2f}, {:.2f}]  of {}", name, 100 * rate.all.Value(),
+             100 * interval.low, 100 * interval.high, rate.all.total);
+  for (const auto& [level, at] : rate.by_level)
+    fmt::print("   {}: {:.1f}", level, 100 * at.Value());
   fmt::print("\n");
 }
 
@@ -133,12 +136,16 @@ void AddEvalCommand(CLI::App& app, int& exit_code) {
   command->add_option("--model", a->model, "Hugging Face folder of the policy")->required();
   command->add_option("--ppm", a->ppm, "folder of a PPM");
   command->add_option("--problems", a->problems, "problem file (JSON lines)")->required();
-  command->add_option("--config", a->config_file, "take environment, search and engine settings from here");
-  command->add_option("--set", a->overrides, "settings over --config, such as environment.max_step_tokens=64");
+  command->add_option("--config", a->config_file,
+                      "take environment, search and engine settings from here");
+  command->add_option("--set", a->overrides,
+                      "settings over --config, such as environment.max_step_tokens=64");
   command->add_option("--method", a->method, "greedy, sample or mcts")
       ->check(CLI::IsMember({"greedy", "sample", "mcts"}));
-  command->add_option("-n", a->n, "chains (sample) or rollouts (mcts)")->check(CLI::Range(1, 100000));
-  command->add_option("--candidates", a->candidates, "candidates per step (mcts)")->check(CLI::Range(1, 4096));
+  command->add_option("-n", a->n, "chains (sample) or rollouts (mcts)")
+      ->check(CLI::Range(1, 100000));
+  command->add_option("--candidates", a->candidates, "candidates per step (mcts)")
+      ->check(CLI::Range(1, 4096));
   command->add_option("--limit", a->limit, "first so many problems");
   command->add_option("--seed", a->seed, "seed of the sampling");
   command->add_flag("--json", a->json, "print JSON");

@@ -55,9 +55,11 @@ void FixConfig(const RunFiles& files, const Config& config) {
   std::size_t at = 0;
   while (at < std::min(before.size(), now.size()) && before[at] == now[at]) ++at;
   const std::size_t line = now.rfind('\n', at) + 1;
-  Fail("{}: this run was started with another configuration; first difference: '{}'; give the run another name "
-       "(run.name=…), or restore the configuration",
-       files.root.string(), now.substr(line, now.find('\n', line) - line));
+  Fail(
+      "{}: this run was started with another configuration; first difference: '{}'; give the run "
+      "another name "
+      "(run.name=…), or restore the configuration",
+      files.root.string(), now.substr(line, now.find('\n', line) - line));
 }
 
 void Prepare(const Arguments& arguments, Prepared& p) {
@@ -66,7 +68,8 @@ void Prepare(const Arguments& arguments, Prepared& p) {
   if (p.config.run.rounds > 0) p.problems = LoadProblems(p.config.problems.train);
   const auto limit = static_cast<std::size_t>(p.config.problems.limit);
   if (limit > 0 && p.problems.size() > limit) p.problems.resize(limit);
-  if (!p.config.evaluation.problems.empty()) p.held_out = LoadProblems(p.config.evaluation.problems);
+  if (!p.config.evaluation.problems.empty())
+    p.held_out = LoadProblems(p.config.evaluation.problems);
   if (!p.config.bootstrap.demonstrations.empty()) {
     p.demonstrations = LoadDemonstrations(p.config.bootstrap.demonstrations);
   }
@@ -83,17 +86,20 @@ int Coordinate(Prepared& p, Transport& transport) {
   Recorder recorder(p.files, p.config.run.trees_per_shard);
   recorder.StartEpoch(p.config_digest, transport.size());
   Display display(p.files.Progress());
-  display.Say(fmt::format("run {}  {} problems, {} held out, {} rounds, {} worker{}", p.files.root.string(),
-                          p.problems.size(), p.held_out.size(), p.config.run.rounds, transport.size() - 1,
+  display.Say(fmt::format("run {}  {} problems, {} held out, {} rounds, {} worker{}",
+                          p.files.root.string(), p.problems.size(), p.held_out.size(),
+                          p.config.run.rounds, transport.size() - 1,
                           transport.size() == 2 ? "" : "s"));
   Coordinator coordinator(transport, p.config.cluster, recorder.epoch(), PrintConfig(p.config));
-  Campaign campaign{p.config,        p.config_digest, p.files,     p.problems, p.held_out,
+  Campaign campaign{p.config,         p.config_digest, p.files,     p.problems, p.held_out,
                     p.demonstrations, recorder,        coordinator, display,    StopWasAsked};
   try {
     RunCampaign(campaign);
   } catch (const Error& error) {
     if (error.code() != ExitCode::kStopped) throw;
-    display.Say("stopped on request; everything verified so far is saved: the same command goes on from here");
+    display.Say(
+        "stopped on request; everything verified so far is saved: the same command goes on from "
+        "here");
     coordinator.Shutdown();
     return static_cast<int>(ExitCode::kStopped);
   }
@@ -111,7 +117,8 @@ int Work(Transport& transport) {
 int Run(const Arguments& arguments) {
   if (arguments.print_config) {
     if (LauncherRank() == 0) {
-      std::fputs(PrintConfig(LoadConfig(arguments.config_file, arguments.overrides)).c_str(), stdout);
+      std::fputs(PrintConfig(LoadConfig(arguments.config_file, arguments.overrides)).c_str(),
+                 stdout);
     }
     return 0;
   }
@@ -126,13 +133,18 @@ int Run(const Arguments& arguments) {
 }  // namespace
 
 void AddRunCommand(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("run", "run rounds of expert iteration; continues where the run left off");
+  CLI::App* command =
+      app.add_subcommand("run", "run rounds of expert iteration; continues where the run left off");
   auto arguments = std::make_shared<Arguments>();
   command->add_option("config", arguments->config_file, "configuration file (YAML)")->required();
   command->add_option("overrides", arguments->overrides, "settings such as search.c_puct=1.5");
-  command->add_flag("--print-config", arguments->print_config, "print the resolved configuration and leave");
-  command->add_flag("--steal-lock", arguments->steal_lock, "take over a run whose holder is surely gone");
-  command->footer("Exit codes: 0 done, 2 bad input, 75 coordinator lost, 76 trainers lost, 85 stopped with state saved.");
+  command->add_flag("--print-config", arguments->print_config,
+                    "print the resolved configuration and leave");
+  command->add_flag("--steal-lock", arguments->steal_lock,
+                    "take over a run whose holder is surely gone");
+  command->footer(
+      "Exit codes: 0 done, 2 bad input, 75 coordinator lost, 76 trainers lost, 85 stopped with "
+      "state saved.");
   command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
 }
 

@@ -26,9 +26,7 @@ class Sha256Stream {
     Require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1,
             "SHA-256 is not available");
   }
-  void Add(const char* bytes, std::size_t size) {
-    EVP_DigestUpdate(context_.get(), bytes, size);
-  }
+  void Add(const char* bytes, std::size_t size) { EVP_DigestUpdate(context_.get(), bytes, size); }
   std::string Hex() {
     std::array<unsigned char, 32> digest{};
     EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
@@ -59,7 +57,8 @@ std::uint32_t CrcByTable(std::uint32_t crc, std::string_view bytes) {
 
 #if defined(__x86_64__)
 // Twenty times faster than the table; every message and ledger record passes through here.
-__attribute__((target("sse4.2"))) std::uint32_t CrcByInstruction(std::uint32_t crc, std::string_view bytes) {
+__attribute__((target("sse4.2"))) std::uint32_t CrcByInstruction(std::uint32_t crc,
+                                                                 std::string_view bytes) {
   std::uint64_t wide = crc;
   std::size_t i = 0;
   for (; i + 8 <= bytes.size(); i += 8) {
@@ -68,7 +67,8 @@ __attribute__((target("sse4.2"))) std::uint32_t CrcByInstruction(std::uint32_t c
     wide = __builtin_ia32_crc32di(wide, word);
   }
   crc = static_cast<std::uint32_t>(wide);
-  for (; i < bytes.size(); ++i) crc = __builtin_ia32_crc32qi(crc, static_cast<unsigned char>(bytes[i]));
+  for (; i < bytes.size(); ++i)
+    crc = __builtin_ia32_crc32qi(crc, static_cast<unsigned char>(bytes[i]));
   return crc;
 }
 #endif

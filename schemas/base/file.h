@@ -21,7 +21,8 @@ using Fd = Handle<FdTraits>;
 std::string ReadFile(const fs::path& path);
 
 // Atomic publication: temporary name in the same folder, write, fsync, rename, fsync of the folder.
-// A reader sees the old file or the whole new one. Throws Error naming path and reason (disk full ...).
+// A reader sees the old file or the whole new one. Throws Error naming path and reason (disk full
+// ...).
 void WriteFileAtomically(const fs::path& path, std::string_view bytes);
 
 // The second half of the above for a file that somebody else wrote under `temporary`.

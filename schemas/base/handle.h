@@ -3,7 +3,8 @@
 
 namespace gradus {
 
-// Owns one C handle. Traits: `using Type`, `static Type Null()`, `static void Close(Type) noexcept`.
+// Owns one C handle. Traits: `using Type`, `static Type Null()`, `static void Close(Type)
+// noexcept`.
 template <class Traits>
 class Handle {
  public:

@@ -5,8 +5,9 @@
 
 namespace gradus {
 
-// A seed is a 64-bit value derived from named parts, never from time, rank or pointer. Derivation is
-// a counter-based hash (SplitMix64 finaliser), so any part can be drawn without the ones before it.
+// A seed is a 64-bit value derived from named parts, never from time, rank or pointer. Derivation
+// is a counter-based hash (SplitMix64 finaliser), so any part can be drawn without the ones before
+// it.
 using Seed = std::uint64_t;
 
 constexpr Seed MixSeed(Seed seed, std::uint64_t part) {

@@ -54,8 +54,8 @@ void CheckNode(const Tree& tree, const std::string& text, double q_sum, unsigned
 TEST_CASE("Paper: four rollouts over two branches give the values worked out by hand") {
   // Rollout 1: A and B are unvisited, A has the lower index; A1 is right: A, root += 1.
   // Rollout 2: B is unvisited and goes first; B1 is wrong: B = -1, root = 0 of 2.
-  // Rollout 3: UCT(A) = 1 + 2·sqrt(ln 2 / 1) = 2.665, UCT(B) = -1 + 1.665 = 0.665: A; A2 is wrong: A = 0 of 2.
-  // Rollout 4: A has no open child, so B2: right, B = 0 of 2, root = 0 of 4.
+  // Rollout 3: UCT(A) = 1 + 2·sqrt(ln 2 / 1) = 2.665, UCT(B) = -1 + 1.665 = 0.665: A; A2 is wrong:
+  // A = 0 of 2. Rollout 4: A has no open child, so B2: right, B = 0 of 2, root = 0 of 4.
   for (int rollouts = 1; rollouts <= 4; ++rollouts) {
     ScriptedWorld world = FourAnswers();
     const Tree tree = SearchScript(world, Paper(), Spec(2, rollouts));
@@ -80,8 +80,9 @@ TEST_CASE("Paper: a search that has seen everything stops before its budget") {
 }
 
 TEST_CASE("Reference: answers are backed up when made and only the first finishing sample stays") {
-  // Walk 1: A (score 0 ties with B's 0, first index). Expanding A keeps A1 alone: +1 to A and root. A is closed.
-  // Walk 2: B; B1 alone: -1 to B and root. Everything is closed, so the third walk does not happen.
+  // Walk 1: A (score 0 ties with B's 0, first index). Expanding A keeps A1 alone: +1 to A and root.
+  // A is closed. Walk 2: B; B1 alone: -1 to B and root. Everything is closed, so the third walk
+  // does not happen.
   ScriptedWorld world = FourAnswers();
   const Tree tree = SearchScript(world, Reference(), Spec(2, 48));
   CHECK(tree.nodes.size() == 5);
@@ -226,7 +227,8 @@ TEST_CASE("dedupe: equal texts become one child that knows how often it was samp
   CHECK(NodeNamed(deduped, "A").samples == 2);
   CHECK(NodeNamed(deduped, "B").samples == 1);
   const auto children_of_root = [](const Tree& tree) {
-    return std::count_if(tree.nodes.begin(), tree.nodes.end(), [](const Node& n) { return n.parent == 0; });
+    return std::count_if(tree.nodes.begin(), tree.nodes.end(),
+                         [](const Node& n) { return n.parent == 0; });
   };
   CHECK(children_of_root(deduped) == 2);
   o.dedupe = false;
@@ -317,7 +319,8 @@ TEST_CASE("Sampling follows its chains to their ends and merges none of them") {
   CHECK(tree.nodes[0].visits == 3);
 }
 
-TEST_CASE("N of the root is the number of backed-up answers, and Q stays in [-1, 1], on random trees") {
+TEST_CASE(
+    "N of the root is the number of backed-up answers, and Q stays in [-1, 1], on random trees") {
   Random random(11);
   for (int trial = 0; trial < 50; ++trial) {
     ScriptedWorld world;

@@ -30,7 +30,8 @@ ExecResult Printed(const std::string& output) {
 }  // namespace
 
 TEST_CASE("A step's code is what follows <code>, without the markers") {
-  const StepReading reading = ReadStep("Let us begin.\n<code>\n# add\na = 8 + 2<end_of_step>", AnswerRule::kMarker);
+  const StepReading reading =
+      ReadStep("Let us begin.\n<code>\n# add\na = 8 + 2<end_of_step>", AnswerRule::kMarker);
   CHECK(reading.kind == StepReading::Kind::kCode);
   CHECK(reading.code == "# add\na = 8 + 2\n");
   CHECK_FALSE(reading.closes_block);
@@ -57,7 +58,8 @@ TEST_CASE("answer_rule: the closing marker decides, or the word boxed anywhere")
 TEST_CASE("The program of a step is the code of its own block only") {
   const Tree one = Chain({"<code>\na = 1<end_of_step>", "b = a + 1<end_of_step>"});
   CHECK(BlockSteps(one, Last(one)) == std::vector<std::string>{"a = 1\n", "b = a + 1\n"});
-  Tree two = Chain({"<code>\na = 1<end_of_step>", "print(a)<end_of_code>", "<code>\nc = 3<end_of_step>"});
+  Tree two =
+      Chain({"<code>\na = 1<end_of_step>", "print(a)<end_of_code>", "<code>\nc = 3<end_of_step>"});
   CHECK(BlockSteps(two, Last(two)) == std::vector<std::string>{"c = 3\n"});
   two.nodes[1].text = "<code>\na = 1<end_of_step>";
   two.nodes[2].text = "a = 2<end_of_step>";
@@ -66,7 +68,8 @@ TEST_CASE("The program of a step is the code of its own block only") {
 }
 
 TEST_CASE("Ancestors that ran into a time limit are left out of the program") {
-  Tree tree = Chain({"<code>\na = 1<end_of_step>", "while True: pass<end_of_step>", "b = 2<end_of_step>"});
+  Tree tree =
+      Chain({"<code>\na = 1<end_of_step>", "while True: pass<end_of_step>", "b = 2<end_of_step>"});
   tree.nodes[2].exec_outcome = "wall_timeout";
   CHECK(BlockSteps(tree, Last(tree)) == std::vector<std::string>{"a = 1\n", "b = 2\n"});
 }
@@ -97,7 +100,8 @@ TEST_CASE("Long output keeps its head and tail") {
   EnvironmentOptions o;
   o.output_lead = "";
   o.max_output_chars = 10;
-  CHECK(OutputText(o, Printed("abcdefghijklmnopqrstuvwxyz")) == "<output>abcde...vwxyz<end_of_output>");
+  CHECK(OutputText(o, Printed("abcdefghijklmnopqrstuvwxyz")) ==
+        "<output>abcde...vwxyz<end_of_output>");
 }
 
 TEST_CASE("error_rule: a word in the output fails a step only in the released code") {

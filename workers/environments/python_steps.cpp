@@ -26,7 +26,8 @@ bool Contains(std::string_view text, std::string_view part) {
 // The Python inside a step: what follows <code>, without the end markers.
 std::string CodeOf(std::string_view text) {
   const std::size_t open = text.rfind(marker::kCode);
-  if (open != std::string_view::npos) text.remove_prefix(open + std::string_view(marker::kCode).size());
+  if (open != std::string_view::npos)
+    text.remove_prefix(open + std::string_view(marker::kCode).size());
   std::string code = Replaced(std::string(text), marker::kEndOfStep, "");
   code = Replaced(std::move(code), marker::kEndOfCode, "");
   const std::size_t first = code.find_first_not_of("\n");
@@ -41,7 +42,8 @@ std::string CodeOf(std::string_view text) {
 std::string RoundedOutput(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return text;
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return text;
   if (!Contains(text, ".") && !Contains(text, "e")) return text;
   std::string rounded = fmt::format("{}", std::round(value * 1e4) / 1e4);
   if (rounded.find_first_of(".e") == std::string::npos) rounded += ".0";
@@ -55,16 +57,17 @@ bool IsTimeout(std::string_view outcome) {
 }  // namespace
 
 std::vector<std::string> MarkerTokens() {
-  return {marker::kCode,      marker::kEndOfStep, marker::kEndOfCode,
-          marker::kOutput,    marker::kEndOfOutput, marker::kAnswer,
-          marker::kEndOfAnswer, marker::kUser,    marker::kAssistant};
+  return {marker::kCode,        marker::kEndOfStep,   marker::kEndOfCode,
+          marker::kOutput,      marker::kEndOfOutput, marker::kAnswer,
+          marker::kEndOfAnswer, marker::kUser,        marker::kAssistant};
 }
 
 void Bind(Settings& s, EnvironmentOptions& o) {
   s.Field("prompt", o.prompt, "prompt template; {problem} is replaced by the problem text");
   s.Field("prompt_drift", o.prompt_drift,
           "released code: the search prompt has one newline more before the assistant marker");
-  s.Field("max_step_tokens", o.max_step_tokens, {1, 1e6}, "tokens of one step, stop marker included");
+  s.Field("max_step_tokens", o.max_step_tokens, {1, 1e6},
+          "tokens of one step, stop marker included");
   s.Field("max_output_chars", o.max_output_chars, {1, 1e6},
           "interpreter output shown to the model; longer output keeps head and tail");
   s.Field("round_output", o.round_output, "released code: show floats with at most 4 decimals");
@@ -87,8 +90,8 @@ std::string SearchPrompt(const EnvironmentOptions& options, const Problem& probl
 }
 
 std::string PromptDigest(const EnvironmentOptions& o) {
-  return Sha256(fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", o.prompt, o.prompt_drift, o.max_output_chars,
-                            o.round_output, o.output_lead));
+  return Sha256(fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", o.prompt, o.prompt_drift,
+                            o.max_output_chars, o.round_output, o.output_lead));
 }
 
 StepReading ReadStep(std::string_view text, AnswerRule rule) {
@@ -146,7 +149,8 @@ std::string OutputText(const EnvironmentOptions& options, const ExecResult& resu
 bool Failed(const ExecResult& result, ErrorRule rule) {
   if (rule == ErrorRule::kOutcome) return result.outcome != Outcome::kOk;
   std::string all = result.output + result.error + result.value.value_or("");
-  std::transform(all.begin(), all.end(), all.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(all.begin(), all.end(), all.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return result.outcome != Outcome::kOk || Contains(all, "error");
 }
 

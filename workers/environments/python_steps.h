@@ -12,9 +12,10 @@
 
 namespace gradus {
 
-// The code-augmented steps of rStar-Math: Python in steps closed by <end_of_step>, a block closed by
-// <end_of_code>, whose output the harness writes between <output> markers, then an answer closed by
-// <end_of_answer> with the result in \boxed{}. Pure functions on text; running is somebody else's job.
+// The code-augmented steps of rStar-Math: Python in steps closed by <end_of_step>, a block closed
+// by <end_of_code>, whose output the harness writes between <output> markers, then an answer closed
+// by <end_of_answer> with the result in \boxed{}. Pure functions on text; running is somebody
+// else's job.
 
 // The marker tokens (rStar-Math §2.7); all are single added tokens of the tokenizer.
 namespace marker {
@@ -34,7 +35,8 @@ std::vector<std::string> MarkerTokens();
 
 struct EnvironmentOptions {
   std::string prompt =
-      "<|user|>:\n{problem}\n<|assistant|>: Let's think step by step and solve the problem with code.";
+      "<|user|>:\n{problem}\n<|assistant|>: Let's think step by step and solve the problem with "
+      "code.";
   bool prompt_drift = false;
   int max_step_tokens = 2048;
   int max_output_chars = 1024;
@@ -61,8 +63,8 @@ struct StepReading {
 };
 StepReading ReadStep(std::string_view text, AnswerRule rule);
 
-// The code of the block that a child of `node` continues, one entry per ancestor step: back to the last closed
-// block. Ancestors that ran into a time limit are left out, as in the released code.
+// The code of the block that a child of `node` continues, one entry per ancestor step: back to the
+// last closed block. Ancestors that ran into a time limit are left out, as in the released code.
 std::vector<std::string> BlockSteps(const Tree& tree, std::int32_t node);
 
 // What the model is shown after a closed block.

@@ -24,14 +24,20 @@ OrderedJson SpecialToken(int id, const std::string& content) {
 }  // namespace
 
 void WriteByteTokenizer(const fs::path& folder, const std::vector<std::string>& added,
-                        const std::string& eos) {
+                        const std::string& eos, const std::string& alphabet) {
   OrderedJson vocab = OrderedJson::object(), tokens = OrderedJson::array();
-  for (int b = 0; b < 256; ++b) vocab[ByteSymbol(static_cast<unsigned char>(b))] = b;
+  for (int b = 0; b < 256; ++b) {
+    const bool wanted =
+        alphabet.empty() || alphabet.find(static_cast<char>(b)) != std::string::npos;
+    const std::size_t id = vocab.size();
+    if (wanted) vocab[ByteSymbol(static_cast<unsigned char>(b))] = id;
+  }
+  const int first_added = static_cast<int>(vocab.size());
   for (const std::string& content : added) {
     if (std::count(added.begin(), added.end(), content) > 1) {
       Fail("added token {} is listed twice", content);
     }
-    tokens.push_back(SpecialToken(256 + static_cast<int>(tokens.size()), content));
+    tokens.push_back(SpecialToken(first_added + static_cast<int>(tokens.size()), content));
   }
   const OrderedJson tokenizer = {{"version", "1.0"},
                                  {"truncation", nullptr},

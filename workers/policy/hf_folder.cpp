@@ -92,7 +92,7 @@ void MakeRandomModel(const fs::path& folder, const RandomModelOptions& options,
   FolderWriter writer(folder);
   std::vector<std::string> added = added_tokens;
   if (std::find(added.begin(), added.end(), kEndOfText) == added.end()) added.push_back(kEndOfText);
-  WriteByteTokenizer(writer.folder(), added, kEndOfText);
+  WriteByteTokenizer(writer.folder(), added, kEndOfText, options.alphabet);
   const Tokenizer tokenizer = Tokenizer::Load(writer.folder());
   const ModelConfig config = ConfigOf(options, tokenizer.VocabularySize());
   const OrderedJson json = Qwen2Config(config, tokenizer.EosIds());

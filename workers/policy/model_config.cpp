@@ -151,6 +151,7 @@ void Bind(Settings& settings, RandomModelOptions& options) {
                  "key and value heads; divides num_heads");
   settings.Field("max_positions", options.max_positions, {16, 1 << 20},
                  "longest sequence in tokens");
+  settings.Field("alphabet", options.alphabet, "characters that get a token; empty: all 256 bytes");
 }
 
 }  // namespace gradus

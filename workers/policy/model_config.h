@@ -35,6 +35,8 @@ struct RandomModelOptions {
   int num_heads = 4;
   int num_kv_heads = 2;
   int max_positions = 512;
+  std::string alphabet;  // Bytes that get a token; "": all 256. A vocabulary of unused tokens slows
+                         // learning.
 };
 void Bind(Settings& settings, RandomModelOptions& options);
 

@@ -40,9 +40,10 @@ class Tokenizer {
   std::unique_ptr<Impl> impl_;
 };
 
-// Writes a byte-level tokenizer.json (the 256 byte symbols, no merges) with `added` as special
-// tokens, plus tokenizer_config.json: for models made from nothing.
+// Writes a byte-level tokenizer.json (the byte symbols of `alphabet`, "" for all 256, no merges)
+// with `added` as special tokens, plus tokenizer_config.json: for models made from nothing. Other
+// bytes have no token and vanish in Encode.
 void WriteByteTokenizer(const std::filesystem::path& folder, const std::vector<std::string>& added,
-                        const std::string& eos);
+                        const std::string& eos, const std::string& alphabet = "");
 
 }  // namespace gradus

@@ -15,7 +15,8 @@ struct Growth {
   Children children;
 };
 
-// What an answer is worth to the search: the truth while generating data, the PPM's opinion in evaluation.
+// What an answer is worth to the search: the truth while generating data, the PPM's opinion in
+// evaluation.
 std::optional<double> Worth(const Growth& g, const Node& answer) {
   if (!g.spec.blind) return TrueValue(answer);
   return answer.has_ppm ? std::optional<double>(answer.ppm) : 0.0;
@@ -29,7 +30,8 @@ std::int32_t AddChild(Growth& g, Node child) {
   return index;
 }
 
-// A failed step is not kept (paper), or stays as a terminal worth -1 that is not propagated (released code).
+// A failed step is not kept (paper), or stays as a terminal worth -1 that is not propagated
+// (released code).
 void AddCandidates(Growth& g, std::vector<Node> candidates, std::vector<std::int32_t>& added) {
   for (Node& candidate : candidates) {
     if (candidate.kind == NodeKind::kStep && candidate.depth >= g.options.max_depth) {
@@ -47,7 +49,8 @@ void AddCandidates(Growth& g, std::vector<Node> candidates, std::vector<std::int
   }
 }
 
-// Ground truth decides terminals while generating data, so only open steps get a score then (eq. 3).
+// Ground truth decides terminals while generating data, so only open steps get a score then (eq.
+// 3).
 asio::awaitable<void> ScoreChildren(Growth& g, const std::vector<std::int32_t>& added) {
   if (g.spec.annotation != Annotation::kPpm) co_return;
   std::vector<std::int32_t> scored;
@@ -71,11 +74,13 @@ asio::awaitable<void> ScoreChildren(Growth& g, const std::vector<std::int32_t>& 
 }
 
 void Finish(Growth& g, std::int32_t answer) {
-  if (const std::optional<double> value = Worth(g, g.tree.nodes[answer])) BackUp(g.tree, answer, *value);
+  if (const std::optional<double> value = Worth(g, g.tree.nodes[answer]))
+    BackUp(g.tree, answer, *value);
   Close(g.tree, g.children, answer);
 }
 
-// Samples, checks, filters and scores the children of a leaf. True when answers were backed up at once.
+// Samples, checks, filters and scores the children of a leaf. True when answers were backed up at
+// once.
 asio::awaitable<bool> Expand(Growth& g, std::int32_t node) {
   std::vector<Proposal> proposals(1);
   proposals[0] = {node, g.spec.candidates, g.spec.temperature,

@@ -4,11 +4,13 @@ namespace gradus {
 
 void Bind(Settings& s, SearchOptions& o) {
   s.Choice("method", o.method,
-           {{"mcts", SearchMethod::kMcts}, {"sample", SearchMethod::kSample},
+           {{"mcts", SearchMethod::kMcts},
+            {"sample", SearchMethod::kSample},
             {"greedy", SearchMethod::kGreedy}},
            "search by round: mcts (UCT), sample (independent chains), greedy (one chain)");
   s.Field("candidates", o.candidates, {1, 4096}, "samples per expansion, by round");
-  s.Field("rollouts", o.rollouts, {1, 1e6}, "rollouts per tree (mcts) or chains (sample), by round");
+  s.Field("rollouts", o.rollouts, {1, 1e6},
+          "rollouts per tree (mcts) or chains (sample), by round");
   s.Choice("annotation", o.annotation,
            {{"terminal", Annotation::kTerminal}, {"ppm", Annotation::kPpm}},
            "Q annotation by round: terminal-guided (eq. 2) or PPM-augmented (eq. 3)");
@@ -25,20 +27,22 @@ void Bind(Settings& s, SearchOptions& o) {
   s.Choice("failed_steps", o.failed_steps,
            {{"drop", FailedSteps::kDrop}, {"terminal", FailedSteps::kTerminal}},
            "a step whose code fails: not kept (paper), or a terminal node worth -1 (code)");
-  s.Choice("finishing", o.finishing,
-           {{"keep_all", Finishing::kKeepAll}, {"first_only", Finishing::kFirstOnly}},
-           "an expansion in which a sample finishes: keep all, or only the first finishing one (code)");
-  s.Choice("unvisited", o.unvisited,
-           {{"first", Unvisited::kFirst}, {"zero", Unvisited::kZero}},
+  s.Choice(
+      "finishing", o.finishing,
+      {{"keep_all", Finishing::kKeepAll}, {"first_only", Finishing::kFirstOnly}},
+      "an expansion in which a sample finishes: keep all, or only the first finishing one (code)");
+  s.Choice("unvisited", o.unvisited, {{"first", Unvisited::kFirst}, {"zero", Unvisited::kZero}},
            "UCT of an unvisited child: before all others, or exactly 0 (code)");
   s.Choice("ties", o.ties,
            {{"samples", Ties::kSamples}, {"random", Ties::kRandom}, {"first", Ties::kFirst}},
            "equal scores: the child sampled more often, a seeded draw, or the lowest index (code)");
-  s.Choice("ppm_init", o.ppm_init, {{"prior", PpmInit::kPrior}, {"visit", PpmInit::kVisit}},
-           "PPM score of a new node: q starts there with N = 0 (eq. 3), or counts as a visit (code)");
-  s.Choice("backup", o.backup,
-           {{"per_rollout", Backup::kPerRollout}, {"at_creation", Backup::kAtCreation}},
-           "terminals are backed up when a rollout ends there (paper), or when they are made (code)");
+  s.Choice(
+      "ppm_init", o.ppm_init, {{"prior", PpmInit::kPrior}, {"visit", PpmInit::kVisit}},
+      "PPM score of a new node: q starts there with N = 0 (eq. 3), or counts as a visit (code)");
+  s.Choice(
+      "backup", o.backup,
+      {{"per_rollout", Backup::kPerRollout}, {"at_creation", Backup::kAtCreation}},
+      "terminals are backed up when a rollout ends there (paper), or when they are made (code)");
   s.Choice("error_rule", o.error_rule,
            {{"outcome", ErrorRule::kOutcome}, {"word_error", ErrorRule::kWordError}},
            "failed execution: by outcome, or also by the word error in the output (code)");

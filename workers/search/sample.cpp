@@ -4,7 +4,8 @@
 namespace gradus {
 namespace {
 
-std::vector<Proposal> NextSteps(const Tree& tree, const std::vector<std::int32_t>& tips, double temperature) {
+std::vector<Proposal> NextSteps(const Tree& tree, const std::vector<std::int32_t>& tips,
+                                double temperature) {
   std::vector<Proposal> proposals;
   for (std::size_t chain = 0; chain < tips.size(); ++chain) {
     if (tips[chain] < 0) continue;
@@ -20,7 +21,8 @@ std::vector<Proposal> NextSteps(const Tree& tree, const std::vector<std::int32_t
 asio::awaitable<void> SampleChains(Tree& tree, World& world, const SearchOptions& options,
                                    const SearchSpec& spec) {
   constexpr std::int32_t kEnded = -1;
-  std::vector<std::int32_t> tips(static_cast<std::size_t>(spec.rollouts), 0);  // Last node of each chain.
+  std::vector<std::int32_t> tips(static_cast<std::size_t>(spec.rollouts),
+                                 0);  // Last node of each chain.
   for (int depth = 1; depth <= options.max_depth; ++depth) {
     std::vector<Proposal> proposals = NextSteps(tree, tips, spec.temperature);
     if (proposals.empty()) break;
@@ -56,9 +58,13 @@ asio::awaitable<void> SampleChains(Tree& tree, World& world, const SearchOptions
 asio::awaitable<void> Search(Tree& tree, World& world, const SearchOptions& options,
                              const SearchSpec& spec) {
   switch (spec.method) {
-    case SearchMethod::kMcts: co_await Mcts(tree, world, options, spec); break;
+    case SearchMethod::kMcts:
+      co_await Mcts(tree, world, options, spec);
+      break;
     case SearchMethod::kSample:
-    case SearchMethod::kGreedy: co_await SampleChains(tree, world, options, spec); break;
+    case SearchMethod::kGreedy:
+      co_await SampleChains(tree, world, options, spec);
+      break;
   }
 }
 

@@ -7,8 +7,9 @@
 
 namespace gradus {
 
-// Grows `tree` (which holds the root alone) by the spec's method. One coroutine per problem; rollouts of one tree are
-// sequential, so the tree depends on its seed and the models, not on what runs beside it.
+// Grows `tree` (which holds the root alone) by the spec's method. One coroutine per problem;
+// rollouts of one tree are sequential, so the tree depends on its seed and the models, not on what
+// runs beside it.
 asio::awaitable<void> Search(Tree& tree, World& world, const SearchOptions& options,
                              const SearchSpec& spec);
 
@@ -16,7 +17,8 @@ asio::awaitable<void> Search(Tree& tree, World& world, const SearchOptions& opti
 asio::awaitable<void> Mcts(Tree& tree, World& world, const SearchOptions& options,
                            const SearchSpec& spec);
 
-// `spec.rollouts` independent chains, step by step; the baseline, and greedy decoding with one chain at temperature 0.
+// `spec.rollouts` independent chains, step by step; the baseline, and greedy decoding with one
+// chain at temperature 0.
 asio::awaitable<void> SampleChains(Tree& tree, World& world, const SearchOptions& options,
                                    const SearchSpec& spec);
 

@@ -13,9 +13,12 @@ namespace {
 // What decides between children of equal UCT, larger first; the lowest index wins what is left.
 std::uint64_t TieRank(const Tree& tree, std::int32_t child, Ties ties) {
   switch (ties) {
-    case Ties::kSamples: return tree.nodes[child].samples;
-    case Ties::kRandom: return MixSeed(tree.seed, "tie", static_cast<std::uint64_t>(child));
-    case Ties::kFirst: return 0;
+    case Ties::kSamples:
+      return tree.nodes[child].samples;
+    case Ties::kRandom:
+      return MixSeed(tree.seed, "tie", static_cast<std::uint64_t>(child));
+    case Ties::kFirst:
+      return 0;
   }
   return 0;
 }
@@ -31,8 +34,8 @@ double Uct(const Node& parent, const Node& child, const SearchOptions& options) 
   return QValue(child) + options.c_puct * std::sqrt(log_parent / child.visits);
 }
 
-std::optional<std::int32_t> SelectChild(const Tree& tree, const Children& children, std::int32_t node,
-                                        const SearchOptions& options) {
+std::optional<std::int32_t> SelectChild(const Tree& tree, const Children& children,
+                                        std::int32_t node, const SearchOptions& options) {
   std::optional<std::int32_t> best;
   std::tuple<double, float, std::uint64_t> best_rank;
   for (std::int32_t child : children[node]) {
@@ -77,9 +80,12 @@ void SetPrior(Node& node, float ppm, PpmInit init) {
 
 std::optional<double> TrueValue(const Node& answer) {
   switch (answer.judgement.verdict) {
-    case Verdict::kCorrect: return 1.0;
-    case Verdict::kWrong: return -1.0;
-    case Verdict::kUnverifiable: return std::nullopt;
+    case Verdict::kCorrect:
+      return 1.0;
+    case Verdict::kWrong:
+      return -1.0;
+    case Verdict::kUnverifiable:
+      return std::nullopt;
   }
   return std::nullopt;
 }

@@ -17,13 +17,13 @@ inline bool IsTerminal(const Node& node) {
 // Indices of the children of each node, in creation order.
 using Children = std::vector<std::vector<std::int32_t>>;
 
-// UCT(s) = Q(s) + c·sqrt(ln N_parent / N(s)) (rStar-Math eq. 1) with the options' rule for N(s) = 0. Unvisited::kFirst
-// gives +infinity.
+// UCT(s) = Q(s) + c·sqrt(ln N_parent / N(s)) (rStar-Math eq. 1) with the options' rule for N(s) =
+// 0. Unvisited::kFirst gives +infinity.
 double Uct(const Node& parent, const Node& child, const SearchOptions& options);
 
 // The open (not closed) child with the highest UCT; nothing when all are closed.
-std::optional<std::int32_t> SelectChild(const Tree& tree, const Children& children, std::int32_t node,
-                                        const SearchOptions& options);
+std::optional<std::int32_t> SelectChild(const Tree& tree, const Children& children,
+                                        std::int32_t node, const SearchOptions& options);
 
 // q += value, N += 1 from `leaf` up to the root (eq. 2).
 void BackUp(Tree& tree, std::int32_t leaf, double value);
@@ -37,8 +37,8 @@ void SetPrior(Node& node, float ppm, PpmInit init);
 // +1 correct, -1 wrong; nothing for an unverifiable answer, which must not become a label.
 std::optional<double> TrueValue(const Node& answer);
 
-// Identical texts become one candidate that stands for several samples; the first finishing sample alone remains
-// under Finishing::kFirstOnly.
+// Identical texts become one candidate that stands for several samples; the first finishing sample
+// alone remains under Finishing::kFirstOnly.
 std::vector<Node> FilterCandidates(std::vector<Node> candidates, const SearchOptions& options);
 
 }  // namespace gradus

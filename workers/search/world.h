@@ -17,14 +17,15 @@ struct Proposal {
   Seed seed = 0;
 };
 
-// What a search needs from outside, as coroutines: the policy, the interpreter with the grader, the PPM. The live one
-// talks to engines and sandboxes; tests script it.
+// What a search needs from outside, as coroutines: the policy, the interpreter with the grader, the
+// PPM. The live one talks to engines and sandboxes; tests script it.
 class World {
  public:
   virtual ~World() = default;
-  // For each proposal its sampled steps as nodes: parent, depth, tokens, logprobs and text are filled in.
-  virtual asio::awaitable<std::vector<std::vector<Node>>> Propose(const Tree& tree,
-                                                                  std::vector<Proposal> proposals) = 0;
+  // For each proposal its sampled steps as nodes: parent, depth, tokens, logprobs and text are
+  // filled in.
+  virtual asio::awaitable<std::vector<std::vector<Node>>> Propose(
+      const Tree& tree, std::vector<Proposal> proposals) = 0;
   // Runs or grades each candidate below its parent: kind, output, answer, judgement, exec_outcome.
   virtual asio::awaitable<void> Check(const Tree& tree, std::vector<Node>& candidates) = 0;
   // PPM scores in [-1, 1] of nodes that are in the tree.
