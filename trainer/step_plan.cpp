@@ -11,7 +11,7 @@ namespace gradus {
 namespace {
 
 // Sorting by length saves padding; a window much larger would make batches of one level each.
-constexpr int kBatchesPerWindow = 4;
+constexpr int kBatchesPerWindow = 8;
 
 int StepCount(const TrainOptions& options, std::size_t rows) {
   if (options.steps > 0) return options.steps;

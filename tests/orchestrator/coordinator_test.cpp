@@ -313,12 +313,16 @@ TEST_CASE("a worker that hears nothing leaves as one who lost the coordinator") 
 TEST_CASE("with split placement the last ranks train and the others search") {
   std::mutex mutex;
   std::set<int> searched, trained;
+  std::vector<std::function<void(std::string)>> waiting;  // Until two ranks have been given work.
   LocalCluster cluster(3, [&](int rank) {
     return Script{.start =
                       [&, rank](const Key&, const std::string&, auto done, auto) {
                         const std::lock_guard lock(mutex);
                         searched.insert(rank);
-                        done("");
+                        waiting.push_back(done);
+                        if (searched.size() < 2) return;
+                        for (const auto& answer : waiting) answer("");
+                        waiting.clear();
                       },
                   .train =
                       [&, rank](const std::string&, PeerLink&, const auto&, const auto&) {
