@@ -103,6 +103,8 @@ int Coordinate(Prepared& p, Transport& transport) {
     coordinator.Shutdown();
     return static_cast<int>(ExitCode::kStopped);
   }
+  display.Begin(p.config.run.rounds, "done", "rounds", 1,
+                1);  // What `gradus status` shows from now on.
   WriteReport(p.files, p.files.Report());
   display.Say(fmt::format("done  report: {}", p.files.Report().string()));
   coordinator.Shutdown();

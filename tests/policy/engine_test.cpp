@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "schemas/base/error.h"
-#include "tests/policy/scratch_folder.h"
+#include "tests/fakes/temp_folder.h"
 #include "workers/policy/hf_folder.h"
 
 namespace gradus {
@@ -26,7 +26,7 @@ struct TestModel {
     MakeRandomModel(scratch / "model", options, {"<stop>"}, 7);
   }
   std::filesystem::path folder() const { return scratch / "model"; }
-  ScratchFolder scratch;
+  TempFolder scratch;
 };
 
 std::vector<TokenId> SomeTokens(int count, Seed seed) {

@@ -9,7 +9,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "tests/policy/scratch_folder.h"
+#include "tests/fakes/temp_folder.h"
 #include "workers/policy/engine.h"
 #include "workers/policy/hf_folder.h"
 
@@ -138,7 +138,7 @@ TEST_CASE("engine and training forward agree with the formulas on every family o
   for (const Shape& shape :
        {Shape{48, 4, 2, true, true}, Shape{48, 4, 4, false, true}, Shape{96, 6, 2, true, false},
         Shape{60, 6, 1, false, false}, Shape{128, 4, 2, true, true}}) {
-    const ScratchFolder scratch;
+    const TempFolder scratch;
     const Model model = MakeModel(scratch / "m", shape);
     const auto engine = MakeEngine(scratch / "m", EngineOptions{});
     std::vector<std::vector<TokenId>> rows;
@@ -172,7 +172,7 @@ TEST_CASE("engine and training forward agree with the formulas on every family o
 }
 
 TEST_CASE("scores are the squashed raw values of the training forward") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   Model model = MakeModel(scratch / "policy", {48, 4, 2, true, true});
   AddValueHead(model, 4);
   model.value_weight.mul_(20);
@@ -196,7 +196,7 @@ TEST_CASE("scores are the squashed raw values of the training forward") {
 }
 
 TEST_CASE("saving what was loaded gives the same bytes, for a policy and for a PPM") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   Model model = MakeModel(scratch / "a", {48, 4, 2, false, true});
   AddValueHead(model, 9);
   SaveModel(model, scratch / "b", scratch / "a");
@@ -213,7 +213,7 @@ TEST_CASE("saving what was loaded gives the same bytes, for a policy and for a P
 }
 
 TEST_CASE("saving over a folder replaces it whole and keeps unknown configuration keys") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   const Model model = MakeModel(scratch / "a", {48, 4, 2, true, true});
   std::string config = ReadFile(scratch / "a" / "config.json");
   config.insert(config.find('{') + 1,
@@ -234,7 +234,7 @@ TEST_CASE("saving over a folder replaces it whole and keeps unknown configuratio
 }
 
 TEST_CASE("a missing or unsupported configuration key is named") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   MakeModel(scratch / "a", {48, 4, 2, true, true});
   const std::string good = ReadFile(scratch / "a" / "config.json");
   const auto error_of = [&](const std::string& from, const std::string& to) {
@@ -265,7 +265,7 @@ TEST_CASE("a missing or unsupported configuration key is named") {
 }
 
 TEST_CASE("gradients of the training forward agree with finite differences") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   const Model model = MakeModel(scratch / "m", {16, 2, 1, true, true});
   const std::vector<std::vector<TokenId>> rows = {SomeTokens(6, 1), SomeTokens(9, 2)};
   const at::Tensor direction = at::sin(at::arange(16, at::kFloat));
@@ -293,7 +293,7 @@ TEST_CASE("gradients of the training forward agree with finite differences") {
 }
 
 TEST_CASE("added marker tokens fill the padding first, then grow the model, and old logits stay") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   const Model before = MakeModel(scratch / "a", {48, 4, 2, false, true});
   AddTokens(scratch / "a", scratch / "b", {"<end_of_step>", "<stop>", "<code>"}, 1);
   const Model after = LoadModel(scratch / "b");

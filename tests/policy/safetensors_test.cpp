@@ -7,7 +7,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "tests/policy/scratch_folder.h"
+#include "tests/fakes/temp_folder.h"
 
 namespace gradus {
 namespace {
@@ -20,7 +20,7 @@ std::string FileBytes(const std::string& header, std::size_t data_bytes,
   return bytes + header + std::string(data_bytes, '\1');
 }
 
-std::string ErrorOf(const ScratchFolder& scratch, const std::string& bytes) {
+std::string ErrorOf(const TempFolder& scratch, const std::string& bytes) {
   WriteFileAtomically(scratch / "x.safetensors", bytes);
   try {
     const SafetensorsFile file(scratch / "x.safetensors");
@@ -39,7 +39,7 @@ std::string Entry(const std::string& name, const std::string& type, const std::s
 }  // namespace
 
 TEST_CASE("what is written is read back, sorted, padded and aligned") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   const std::vector<float> a = {1, 2, 3, 4, 5, 6}, b = {-0.5f};
   WriteSafetensors(scratch / "m.safetensors",
                    {{"z", {2, 3}, a.data()}, {"a", {1}, b.data()}, {"e", {0, 4}, nullptr}});
@@ -59,7 +59,7 @@ TEST_CASE("what is written is read back, sorted, padded and aligned") {
 }
 
 TEST_CASE("half-precision tensors become the floats they stand for") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   const std::string header =
       "{" + Entry("b", "BF16", "[2]", "[0,4]") + "," + Entry("h", "F16", "[6]", "[4,16]") + "}";
   std::string bytes = FileBytes(header, 0);
@@ -77,7 +77,7 @@ TEST_CASE("half-precision tensors become the floats they stand for") {
 }
 
 TEST_CASE("hostile files are refused with one line that says what is wrong") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   const auto refuse = [&](const std::string& bytes, const char* reason) {
     const std::string error = ErrorOf(scratch, bytes);
     CHECK_MESSAGE(error.find(reason) != std::string::npos, error);
@@ -110,7 +110,7 @@ TEST_CASE("hostile files are refused with one line that says what is wrong") {
 }
 
 TEST_CASE("shards are found through the index, and a tensor in two of them is refused") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   const float one = 1, two = 2;
   WriteSafetensors(scratch / "model-00001-of-00002.safetensors", {{"a", {1}, &one}});
   WriteSafetensors(scratch / "model-00002-of-00002.safetensors", {{"b", {1}, &two}});

@@ -8,7 +8,7 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/seed.h"
-#include "tests/policy/scratch_folder.h"
+#include "tests/fakes/temp_folder.h"
 #include "workers/policy/utf8.h"
 
 namespace gradus {
@@ -62,7 +62,7 @@ std::string RandomText(Random& random, bool valid) {
 }
 
 std::string ErrorOf(const json& tokenizer) {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   WriteFileAtomically(scratch / "tokenizer.json", tokenizer.dump());
   try {
     Tokenizer::Load(scratch / ".");
@@ -73,7 +73,7 @@ std::string ErrorOf(const json& tokenizer) {
 }
 
 json ByteTokenizerJson() {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   WriteByteTokenizer(scratch / ".", {"<stop>"}, "<stop>");
   return json::parse(ReadFile(scratch / "tokenizer.json"));
 }
@@ -100,7 +100,7 @@ TEST_CASE("golden vectors of the reference implementation are reproduced exactly
 
 TEST_CASE("decoding what was encoded gives the text back, normalised and made valid") {
   Random random(11);
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   WriteByteTokenizer(scratch / ".", {"<stop>", "<b>"}, "<stop>");
   const Tokenizer bytes = Tokenizer::Load(scratch / ".");
   const Tokenizer merged = Tokenizer::Load(Golden("qwen"));
@@ -112,7 +112,7 @@ TEST_CASE("decoding what was encoded gives the text back, normalised and made va
 }
 
 TEST_CASE("a byte tokenizer has one id per byte, then its added tokens") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   WriteByteTokenizer(scratch / ".", {"<stop>", "\\boxed{", "<stop>>"}, "<stop>");
   const Tokenizer tokenizer = Tokenizer::Load(scratch / ".");
   CHECK(tokenizer.VocabularySize() == 259);
@@ -125,7 +125,7 @@ TEST_CASE("a byte tokenizer has one id per byte, then its added tokens") {
 }
 
 TEST_CASE("end-of-sequence ids come from generation_config, then config, then tokenizer_config") {
-  const ScratchFolder scratch;
+  const TempFolder scratch;
   WriteByteTokenizer(scratch / ".", {"<stop>", "<eos>"}, "<eos>");
   const auto ids = [&] { return Tokenizer::Load(scratch / ".").EosIds(); };
   CHECK(ids() == std::vector<TokenId>{257});
