@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
@@ -30,6 +31,26 @@ std::string Fault(const fs::path& path) {
 }
 
 }  // namespace
+
+TEST_CASE("Threads that write and read different shards at once get their own content") {
+  TempFolder folder;
+  constexpr std::uint32_t kThreads = 4;
+  std::vector<int> wrong(kThreads, 0);
+  std::vector<std::thread> threads;
+  for (std::uint32_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      const std::vector<Tree> trees = RandomTrees(100 + t).MakeMany(20 + t);
+      const std::string digest = ContentDigest(trees);
+      const fs::path path = folder.path() / (std::to_string(t) + ".h5");
+      for (int pass = 0; pass < 10; ++pass) {
+        WriteShard(path, "run", trees);
+        if (ContentDigest(ReadShard(path)) != digest) ++wrong[t];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == std::vector<int>(kThreads, 0));
+}
 
 TEST_CASE("A shard gives back its trees, whatever their shape and number") {
   TempFolder folder;
