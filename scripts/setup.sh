@@ -48,8 +48,9 @@ install_packages() {
 }
 
 has_torch() { # SITE_PACKAGES
-  # nccl.h needs the headers of nvidia-cuda-crt, which torch itself does not ask for.
+  # nccl.h needs the headers of nvidia-cuda-crt and nvidia-cuda-cccl, which torch itself does not ask for.
   compgen -G "$1/nvidia/cu1*/include/crt/host_defines.h" > /dev/null &&
+    compgen -G "$1/nvidia/cu1*/include/nv/target" > /dev/null &&
   compgen -G "$1/nvidia/cu1*/lib/libcudart.so.*" > /dev/null && compgen -G "$1/nvidia/cu1*/lib/libcupti.so.*" > /dev/null &&
     [ -e "$1/torch/lib/libtorch_cpu.so" ] && [ -e "$1/nvidia/nccl/lib/libnccl.so.2" ]
 }
