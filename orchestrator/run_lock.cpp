@@ -1,7 +1,8 @@
 #include "orchestrator/run_lock.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,10 +35,17 @@ std::string StartTicks(long pid) {
   return text.substr(at + 1, text.find(' ', at + 1) - at - 1);
 }
 
-bool HolderIsGone(const json& holder) {
+// A killed process keeps its number for a while, or for good where nobody reaps it (a container
+// without an init); its pidfd is readable from the moment it ended. The wait is for a coordinator
+// whose mpirun was killed and that is about to follow.
+bool HolderIsGone(const json& holder, std::chrono::milliseconds patience) {
   if (holder.value("host", "") != Host()) return false;
   const long pid = holder.value("pid", 0L);
-  return StartTicks(pid) != holder.value("start_ticks", std::string("?"));
+  Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return errno == ESRCH;
+  if (StartTicks(pid) != holder.value("start_ticks", std::string("?"))) return true;
+  pollfd ended{process.get(), POLLIN, 0};
+  return ::poll(&ended, 1, static_cast<int>(patience.count())) > 0;
 }
 
 bool Create(const fs::path& file, const std::string& text) {
@@ -55,7 +63,8 @@ bool Create(const fs::path& file, const std::string& text) {
 
 }  // namespace
 
-RunLock::RunLock(fs::path file, Takeover takeover) : file_(std::move(file)) {
+RunLock::RunLock(fs::path file, Takeover takeover, std::chrono::milliseconds patience)
+    : file_(std::move(file)) {
   const long pid = ::getpid();
   const std::string mine = json{{"host", Host()},
                                 {"pid", pid},
@@ -66,7 +75,7 @@ RunLock::RunLock(fs::path file, Takeover takeover) : file_(std::move(file)) {
   if (Create(file_, mine)) return;
   const json holder = json::parse(ReadFile(file_), nullptr, false);
   const bool readable = holder.is_object();
-  if (takeover == Takeover::kOnlyIfGone && readable && !HolderIsGone(holder)) {
+  if (takeover == Takeover::kOnlyIfGone && readable && !HolderIsGone(holder, patience)) {
     Fail("{}: in use by process {} on {}; wait for it, or pass --steal-lock if it is surely gone",
          file_.parent_path().string(), holder.value("pid", 0L), holder.value("host", "?"));
   }

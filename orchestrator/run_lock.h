@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <filesystem>
 
 #include "schemas/base/file.h"
@@ -6,13 +7,14 @@
 namespace gradus {
 
 // Keeps a second coordinator out of a run directory. The LOCK file names host, process and start
-// time of its holder; it is taken over when that process is provably gone (same host, no such
-// process), or when `steal` is set.
+// time of its holder; it is taken over when that process is provably gone (same host, ended), or
+// when `steal` is set. A holder that still runs is given `patience` to end.
 class RunLock {
  public:
   enum class Takeover { kOnlyIfGone, kSteal };
   // Throws Error naming the holder when the run is in use.
-  RunLock(std::filesystem::path file, Takeover takeover);
+  RunLock(std::filesystem::path file, Takeover takeover,
+          std::chrono::milliseconds patience = std::chrono::seconds(5));
   ~RunLock();
   RunLock(const RunLock&) = delete;
 

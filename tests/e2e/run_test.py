@@ -84,21 +84,23 @@ def check_ranks(folder):
 
 
 def descendants(pid):
+    """All processes below `pid`; mpirun starts its ranks from several threads, and each has children of its own."""
     found, todo = [], [pid]
     while todo:
-        parent = todo.pop()
-        children = pathlib.Path(f"/proc/{parent}/task/{parent}/children")
-        try:
-            pids = [int(p) for p in children.read_text().split()]
-        except OSError:
-            pids = []
-        found += pids
-        todo += pids
+        for children in pathlib.Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+            try:
+                pids = [int(p) for p in children.read_text().split()]
+            except OSError:
+                continue
+            found += pids
+            todo += pids
     return found
 
 
 def kill_all(process):
-    for pid in [process.pid, *descendants(process.pid)]:
+    """SIGKILL for mpirun and everything below it. mpirun is stopped first, so that it starts nothing meanwhile."""
+    os.kill(process.pid, signal.SIGSTOP)
+    for pid in [*descendants(process.pid), process.pid]:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
