@@ -20,6 +20,7 @@
 #include "schemas/base/log.h"
 #include "schemas/hdf5_file.h"
 #include "verify/python_executor.h"
+#include "verify/sandbox/level.h"
 
 namespace gradus {
 namespace {
@@ -178,11 +179,28 @@ Finding FileSystem(const fs::path& folder) {
 }
 
 // How far a program of the model is kept from the machine.
-Finding Sandbox(const std::string& level) {
-  if (level != "L0") return {"sandbox", Health::kOk, "level " + level, ""};
-  return {"sandbox", Health::kShort, "level L0: limits on time, memory and output, nothing more",
-          "a program can read files and use the network: run gradus in a container that allows "
-          "neither"};
+Finding Sandbox(const Isolation& isolation) {
+  Finding finding{"sandbox", Health::kOk, "", ""};
+  constexpr const char* kMeaning[] = {"resource limits only",
+                                      "seccomp, unprivileged user, resource limits",
+                                      "own name spaces, empty root, seccomp",
+                                      "own name spaces, empty root, seccomp, control group"};
+  finding.found = fmt::format("{}: {}", LevelName(isolation.level), kMeaning[isolation.level]);
+  if (!isolation.why.empty()) finding.found += "; not higher because " + isolation.why;
+  if (isolation.level == 0) {
+    finding.health = Health::kShort;
+    finding.advice = "programs written by a model can do what this user can: only for trusted ones";
+  } else if (!isolation.reads_confined) {
+    finding.health = Health::kShort;
+    finding.advice =
+        "no Landlock and no mount name space: programs can read what this user can; run as a user "
+        "without secrets";
+  } else if (isolation.level == 1) {
+    finding.health = Health::kNote;
+    finding.advice =
+        "prefixes are not kept between sibling steps below L2: allow user name spaces to programs";
+  }
+  return finding;
 }
 
 Finding SlurmAllocation() {
@@ -214,14 +232,16 @@ const char* ToString(Health health) {
 
 std::vector<Finding> CheckMachine() { return {Cores(), Memory()}; }
 
-std::vector<Finding> CheckPython() {
+std::vector<Finding> CheckPython(const std::string& level) {
   try {
     asio::io_context io;
     const double start = MonotonicSeconds();
-    const auto executor = MakePythonExecutor(io, {});
+    ExecutorOptions options;
+    options.level = level;
+    const auto executor = MakePythonExecutor(io, options);
     const double started = MonotonicSeconds();
     ExecResult result;
-    executor->Run({{"import sympy\nprint(sympy.Rational(1, 3) * 3)"}, {}}, {}, [&](ExecResult r) {
+    executor->Check({{"import sympy\nprint(sympy.Rational(1, 3) * 3)"}, {}}, {}, [&](ExecResult r) {
       result = std::move(r);
       io.stop();
     });
@@ -236,10 +256,11 @@ std::vector<Finding> CheckPython() {
                                    result.error);
       finding.advice = "every step would fail: run the program with gradus exec to see why";
     }
-    return {finding, Sandbox(result.level)};
+    return {finding, Sandbox(executor->isolation())};
   } catch (const Error& error) {
     return {{"python", Health::kMissing, error.what(),
-             "scripts/setup.sh installs what the executor needs"}};
+             "scripts/setup.sh installs what the executor needs; without any isolation, "
+             "execution.level: L0 must be named"}};
   }
 }
 

@@ -25,7 +25,7 @@ std::vector<Finding> CheckMachine();
 // GPUs and driver, and NCCL; loads their libraries when they are there.
 std::vector<Finding> CheckGpus();
 // Starts the Python executor and runs a program in it.
-std::vector<Finding> CheckPython();
+std::vector<Finding> CheckPython(const std::string& level = "auto");
 // Writes, syncs, renames and locks small files in `folder`, and removes them. Looks at its file
 // system.
 std::vector<Finding> CheckFolder(const std::filesystem::path& folder);

@@ -15,7 +15,7 @@ int RunProgram(int argc, char** argv) {
                    gradus::AddInspectCommand, gradus::AddExplainCommand, gradus::AddFsckCommand,
                    gradus::AddEvalCommand, gradus::AddGradeCommand, gradus::AddExecCommand,
                    gradus::AddTokenizeCommand, gradus::AddGenerateCommand, gradus::AddTrainCommand,
-                   gradus::AddDoctorCommand}) {
+                   gradus::AddDoctorCommand, gradus::AddBenchCommand}) {
     add(app, exit_code);
   }
   try {

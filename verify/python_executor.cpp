@@ -9,53 +9,72 @@
 #include "schemas/base/error.h"
 #include "schemas/base/settings.h"
 #include "verify/python_slot.h"
+#include "verify/sandbox/level.h"
 
 namespace gradus {
 namespace {
 
 constexpr int kAttempts = 2;
-constexpr const char* kLevel = "L0";  // Resource limits and process groups only.
 
 class PythonExecutor : public Executor {
  public:
   PythonExecutor(asio::io_context& io, const ExecutorOptions& options);
   ~PythonExecutor() override;
-  void Run(Program program, const ExecLimits& limits,
-           std::function<void(ExecResult)> done) override;
+  void Step(Program program, const ExecLimits& limits,
+            std::function<void(ExecResult)> done) override {
+    Add({std::move(program), limits, std::move(done)});
+  }
+  void Check(Program program, const ExecLimits& limits,
+             std::function<void(ExecResult)> done) override {
+    Add({std::move(program), limits, std::move(done), true});
+  }
   std::string Version() const override { return version_; }
+  Isolation isolation() const override { return isolation_; }
 
  private:
+  void Add(PythonJob job);
   void Pump();
-  void Retry(PythonJob job);
+  PythonJob TakeFor(PythonSlot& slot);
+  void Answer(PythonJob job, ExecResult result);
+  void Retry(PythonJob job, const std::string& reason);
   void GiveUp();
+  ExecResult Infrastructure(const std::string& reason) const;
 
   asio::io_context& io_;
   std::string version_;
+  Isolation isolation_;
   std::vector<std::shared_ptr<PythonSlot>> slots_;
   std::deque<PythonJob> waiting_;
 };
 
-ExecResult Infrastructure(const char* reason) {
+ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
   ExecResult result;
   result.error = reason;
-  result.level = kLevel;
+  result.level = LevelName(isolation_.level);
   return result;
 }
 
 PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& options) : io_(io) {
   Require(options.slots > 0, "an executor needs a slot");
+  const auto levels = ReadLevels(options.level);
+  if (!levels) Fail("execution.level: '{}' is not auto, L3, L2, L1 or L0", options.level);
   for (int i = 0; i < options.slots; ++i) {
-    slots_.push_back(std::make_shared<PythonSlot>(io, options.preload));
+    slots_.push_back(std::make_shared<PythonSlot>(
+        io,
+        SlotOptions{options.preload, *levels, i, static_cast<std::size_t>(options.warm_states)}));
   }
-  for (auto& slot : slots_) version_ = slot->WaitUntilWarm();
-  version_ += fmt::format("; {}", kLevel);
   for (auto& slot : slots_) {
-    slot->Attach({[this](PythonJob job, ExecResult result) {
-                    result.level = kLevel;
-                    Pump();
-                    job.done(std::move(result));
-                  },
-                  [this](PythonJob job) { Retry(std::move(job)); }, [this] { Pump(); }});
+    const PythonSlot::Warmth warmth = slot->WaitUntilWarm();
+    version_ = fmt::format("{}; {}", warmth.versions, LevelName(warmth.isolation.level));
+    isolation_ = warmth.isolation;
+  }
+  for (auto& slot : slots_) {
+    slot->Attach(
+        {[this](PythonJob job, ExecResult result) { Answer(std::move(job), std::move(result)); },
+         [this](PythonJob job) {
+           Retry(std::move(job), "the interpreter died twice under this program");
+         },
+         [this] { Pump(); }});
   }
 }
 
@@ -63,41 +82,57 @@ PythonExecutor::~PythonExecutor() {
   for (auto& slot : slots_) slot->Close();
 }
 
-void PythonExecutor::Run(Program program, const ExecLimits& limits,
-                         std::function<void(ExecResult)> done) {
-  waiting_.push_back({EncodeProgram(program), limits, std::move(done)});
+void PythonExecutor::Add(PythonJob job) {
+  waiting_.push_back(std::move(job));
   Pump();
 }
 
 void PythonExecutor::Pump() {
   for (auto& slot : slots_) {
     if (waiting_.empty()) return;
-    if (!slot->idle()) continue;
-    PythonJob job = std::move(waiting_.front());
-    waiting_.pop_front();
-    slot->Start(std::move(job));
+    if (slot->idle()) slot->Begin(TakeFor(*slot));
   }
   const auto broken = [](const auto& slot) { return slot->broken(); };
   if (std::all_of(slots_.begin(), slots_.end(), broken)) GiveUp();
 }
 
-// The interpreter died under the job: perhaps by accident, so once more.
-void PythonExecutor::Retry(PythonJob job) {
+// A step whose prefix is kept in this slot, else the oldest job.
+PythonJob PythonExecutor::TakeFor(PythonSlot& slot) {
+  auto chosen = waiting_.begin();
+  if (slots_.size() > 1) {
+    const auto known = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [&](const PythonJob& job) { return slot.Knows(job); });
+    if (known != waiting_.end()) chosen = known;
+  }
+  PythonJob job = std::move(*chosen);
+  waiting_.erase(chosen);
+  return job;
+}
+
+void PythonExecutor::Answer(PythonJob job, ExecResult result) {
+  if (result.outcome == Outcome::kSandboxError) return Retry(std::move(job), result.error);
+  result.level = LevelName(isolation_.level);
+  Pump();
+  job.done(std::move(result));
+}
+
+// Perhaps an accident, so once more.
+void PythonExecutor::Retry(PythonJob job, const std::string& reason) {
   if (++job.attempts < kAttempts) {
     waiting_.push_front(std::move(job));
     return Pump();
   }
   auto done = std::move(job.done);
   Pump();
-  done(Infrastructure("the interpreter died twice under this program"));
+  done(Infrastructure(reason));
 }
 
 // Answers are posted: Run must return before its `done` is called.
 void PythonExecutor::GiveUp() {
   for (PythonJob& job : std::exchange(waiting_, {})) {
-    asio::post(io_, [done = std::move(job.done)] {
-      done(Infrastructure("python3 cannot be started any more"));
-    });
+    asio::post(io_,
+               [done = std::move(job.done),
+                result = Infrastructure("python3 cannot be started any more")] { done(result); });
   }
 }
 
@@ -138,6 +173,13 @@ const char* ToString(Outcome outcome) {
 void Bind(Settings& settings, ExecutorOptions& options) {
   settings.Field("slots", options.slots, {1, 1024},
                  "warm Python interpreters per rank; each runs one program at a time");
+  settings.Field(
+      "level", options.level,
+      "isolation of programs: auto is the best of L3, L2, L1 that works here; L0, resource "
+      "limits only, must be named");
+  settings.Field("warm_states", options.warm_states, {0, 4096},
+                 "executed prefixes that a slot keeps as processes, from which sibling steps fork; "
+                 "about 10 MiB each; 0: run every program from its start");
   settings.Field("preload", options.preload,
                  "modules imported and exercised once, before programs are forked; a program may "
                  "import others at its own cost");

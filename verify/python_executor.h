@@ -42,7 +42,9 @@ struct ExecLimits {
 };
 
 // A program as a list of steps, executed in order in one namespace; the concatenation is what runs.
-// Keeping the steps apart lets an executor share the prefix between siblings.
+// Keeping the steps apart lets an executor share the prefix between siblings. A program is also how
+// a state is named: the one that its steps lead to. The empty program is the state of a problem's
+// start; a longer one branches by copying.
 struct Program {
   std::vector<std::string> steps;
   std::vector<std::string>
@@ -61,26 +63,43 @@ struct ExecResult {
 };
 
 struct ExecutorOptions {
-  int slots = 1;  // Warm interpreters, each runs one program at a time.
+  int slots = 1;               // Warm interpreters, each runs one program at a time.
+  std::string level = "auto";  // Isolation: the best of L1 to L3 that works, or a named one.
+  int warm_states = 16;        // Executed prefixes that a slot keeps as processes (L2 and L3).
   std::vector<std::string> preload = {"math", "sympy",
                                       "numpy"};  // Imported and exercised before forking.
   ExecLimits limits;
 };
 void Bind(Settings& settings, ExecutorOptions& options);
 
-// Runs programs in child processes. Run returns at once; `done` is called later on the io_context's
-// thread, exactly once per program, in any order. Infrastructure failures are retried once.
-// Destruction ends all children. One thread only (that of the io_context).
+// How programs are isolated, and what keeps a higher level from working here.
+struct Isolation {
+  int level = 0;                // See sandbox/level.h.
+  bool reads_confined = false;  // Programs cannot read files outside of the interpreter's own.
+  std::string why;              // "L3: reason; …", "" at the highest.
+};
+
+// Runs programs in confined child processes. The calls return at once; `done` is called later on
+// the io_context's thread, exactly once per program, in any order. Infrastructure failures are
+// retried once. Destruction ends all children. One thread only (that of the io_context).
 class Executor {
  public:
   virtual ~Executor() = default;
-  virtual void Run(Program program, const ExecLimits& limits,
-                   std::function<void(ExecResult)> done) = 0;
+  // The last step of the program, from the state that the others lead to: a state that was reached
+  // before may be kept, and siblings fork from it. The same result as Check gives, much sooner; for
+  // a search, never a label.
+  virtual void Step(Program program, const ExecLimits& limits,
+                    std::function<void(ExecResult)> done) = 0;
+  // The whole program from a clean start: what a label rests on.
+  virtual void Check(Program program, const ExecLimits& limits,
+                     std::function<void(ExecResult)> done) = 0;
   // Name and version of interpreter, packages and isolation level, stored with each tree.
   virtual std::string Version() const = 0;
+  virtual Isolation isolation() const = 0;
 };
 
-// Starts the warm interpreters. Throws Error when python3 or a preloaded module is missing.
+// Starts the warm interpreters. Throws Error when python3 or a preloaded module is missing, or when
+// the isolation that `options` asks for does not work here.
 std::unique_ptr<Executor> MakePythonExecutor(asio::io_context& io, const ExecutorOptions& options);
 
 }  // namespace gradus

@@ -15,7 +15,14 @@ namespace gradus {
 namespace {
 
 // Status byte of a frame, as in zygote.py.
-enum class FrameStatus : std::uint8_t { kOk = 0, kException = 1, kExitCall = 2, kMemory = 3 };
+enum class FrameStatus : std::uint8_t {
+  kOk = 0,
+  kException = 1,
+  kExitCall = 2,
+  kMemory = 3,
+  kSandbox = 4,  // The cage could not confine the process, which then ran nothing.
+  kRerun = 5,
+};
 
 struct Frame {
   Outcome outcome = Outcome::kOk;
@@ -34,6 +41,9 @@ std::optional<Outcome> OutcomeOf(std::uint8_t status) {
       return Outcome::kExitCall;
     case FrameStatus::kMemory:
       return Outcome::kMemoryLimit;
+    case FrameStatus::kSandbox:
+    case FrameStatus::kRerun:
+      return Outcome::kSandboxError;
   }
   return std::nullopt;
 }
@@ -67,6 +77,9 @@ void JudgeSignal(const ChildEnd& end, const ExecLimits& limits, ExecResult& resu
   if (signal == SIGXCPU || (signal == SIGKILL && CpuSpent(end, limits))) {
     result.outcome = Outcome::kCpuTimeout;
     result.error = fmt::format("CPU limit of {} s reached", limits.cpu_s);
+  } else if (signal == SIGKILL && end.out_of_memory) {
+    result.outcome = Outcome::kOomKill;
+    result.error = "ended by the kernel: out of memory";
   } else if (signal == SIGKILL) {
     result.outcome = Outcome::kKilledUnknown;
     result.error = "killed, not by us (out of memory, or by itself)";
@@ -108,14 +121,19 @@ std::string EncodeProgram(const Program& program) {
   return writer.Take();
 }
 
-std::string EncodeJobHeader(const Nonce& nonce, std::size_t program_bytes,
-                            const ExecLimits& limits) {
-  ByteWriter writer;
-  writer.Put(nonce);
-  writer.Put(static_cast<std::uint32_t>(program_bytes));
-  writer.Put(static_cast<std::uint32_t>(std::max(1.0, std::ceil(limits.cpu_s))));
-  writer.Put(static_cast<std::uint64_t>(limits.mem_mb) << 20);
-  return writer.Take();
+cage::Request MakeRequest(std::uint64_t id, const Nonce& nonce, std::size_t program_bytes,
+                          const ExecLimits& limits, double cpu_spent_s) {
+  cage::Request request;
+  request.id = id;
+  std::copy(nonce.begin(), nonce.end(), request.nonce);
+  request.memory_bytes = static_cast<std::uint64_t>(limits.mem_mb) << 20;
+  request.cpu_s = static_cast<std::uint32_t>(std::max(1.0, std::ceil(limits.cpu_s - cpu_spent_s)));
+  request.program_bytes = static_cast<std::uint32_t>(program_bytes);
+  return request;
+}
+
+bool AsksForRerun(std::string_view frame, const Nonce& nonce) {
+  return ParseFrame(frame, nonce) && frame[sizeof(Nonce)] == static_cast<char>(FrameStatus::kRerun);
 }
 
 std::size_t OutputCap(const ExecLimits& limits) {

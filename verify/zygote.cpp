@@ -4,40 +4,31 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <csignal>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <sstream>
+#include <string_view>
 
 #include "schemas/base/error.h"
+#include "verify/python_process.h"
+#include "verify/sandbox/cage/cage.h"
+#include "verify/sandbox/seccomp_filter.h"
 
 namespace gradus {
 namespace {
 
-constexpr int kControl = 3, kBoard = 4;  // Descriptor numbers inside the zygote.
-constexpr rlim_t kOpenFiles = 64;
-constexpr int kFarewellMs = 200;  // For a zygote to end its child and itself when asked.
-
-// The system's interpreter first: a virtual environment on PATH seldom has the packages.
-std::string FindPython() {
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(std::string("/usr/bin:") + (path ? path : ""));
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string file = folder + "/python3";
-    if (!folder.empty() && ::access(file.c_str(), X_OK) == 0) return file;
-  }
-  Fail("no python3 in /usr/bin or on PATH: install it (Debian: apt-get install python3)");
-}
+constexpr int kFarewellMs = 200;  // For an interpreter to end its programs and itself when asked.
+constexpr std::uint32_t kTasks = 512;
+constexpr std::size_t kInstructionBytes = 8;
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -46,31 +37,70 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
+// A descriptor that holds these bytes and nothing else of this process.
+Fd MemoryFile(const char* name, std::string_view bytes) {
+  Fd file(::memfd_create(name, MFD_CLOEXEC));
+  while (file && !bytes.empty()) {
+    const ssize_t size = ::write(file.get(), bytes.data(), bytes.size());
+    if (size < 0 && errno != EINTR) file.Reset();
+    if (size > 0) bytes.remove_prefix(static_cast<std::size_t>(size));
+  }
+  if (!file) Fail("cannot prepare a python slot: {}", std::strerror(errno));
+  return file;
+}
+
+std::string SetupBytes(const ZygoteOptions& options) {
+  cage::Setup setup;
+  setup.levels = options.levels;
+  setup.uid = options.uid;
+  setup.tasks = kTasks;
+  if (::getrandom(&setup.magic, sizeof setup.magic, 0) != sizeof setup.magic) {
+    Fail("getrandom: {}", std::strerror(errno));
+  }
+  Require(options.group_files.size() <= cage::kGroupFiles, "too many control groups");
+  for (std::size_t i = 0; i < options.group_files.size(); ++i) {
+    const std::string& file = options.group_files[i];
+    Require(file.size() < sizeof setup.group_files[i], "a control group's path is too long");
+    std::memcpy(setup.group_files[i], file.c_str(), file.size() + 1);
+  }
+  std::string filters;
+  for (int i = 0; i < cage::kFilters; ++i) {
+    const std::string filter = MakeSeccompFilter({i / 2 == 1, i % 2 == 1, setup.magic});
+    setup.filter_at[i] = static_cast<std::uint32_t>(sizeof setup + filters.size());
+    setup.filter_instructions[i] = static_cast<std::uint32_t>(filter.size() / kInstructionBytes);
+    filters += filter;
+  }
+  return std::string(reinterpret_cast<const char*>(&setup), sizeof setup) + filters;
+}
+
 struct Launch {
   const char* python;
   char* const* argv;
   char* const* environment;
-  int control, board, null;
+  int control, setup, library, null;
   pid_t parent;
 };
 
 // Runs between vfork and exec: system calls only, and nothing of the parent's memory is changed.
 [[noreturn]] void Exec(const Launch& launch) {
   ::setsid();
-  // Survives exec. Orphans of jobs become the zygote's children, so that it can end them.
+  // Survives exec. What programs orphan becomes the interpreter's child, so that it can end it.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != launch.parent) ::_exit(1);
   // First above the target numbers, then down onto them: no source is overwritten before its turn.
   const int null = ::fcntl(launch.null, F_DUPFD, 10);
   const int control = ::fcntl(launch.control, F_DUPFD, 10);
-  const int board = ::fcntl(launch.board, F_DUPFD, 10);
+  const int setup = ::fcntl(launch.setup, F_DUPFD, 10);
+  const int library = ::fcntl(launch.library, F_DUPFD, 10);
   for (int fd : {0, 1, 2}) ::dup2(null, fd);
-  ::dup2(control, kControl);
-  ::dup2(board, kBoard);
-  ::syscall(SYS_close_range, kBoard + 1, UINT_MAX, 0);
-  const rlimit files{kOpenFiles, kOpenFiles}, core{0, 0};
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  ::dup2(control, cage::kControlFd);
+  ::dup2(setup, cage::kSetupFd);
+  ::dup2(library, cage::kLibraryFd);
+  if (::syscall(SYS_close_range, cage::kLibraryFd + 1, UINT_MAX, 0) != 0) {
+    for (int fd = cage::kLibraryFd + 1; fd < 65536; ++fd) ::close(fd);  // Before Linux 5.9.
+  }
+  const rlimit core{0, 0};
   ::setrlimit(RLIMIT_CORE, &core);
   sigset_t none;
   ::sigemptyset(&none);
@@ -91,9 +121,23 @@ pid_t Spawn(const Launch& launch) {
   return pid;
 }
 
+// Nothing of this process's own: it may hold secrets.
+std::vector<std::string> CleanEnvironment() {
+  std::vector<std::string> environment = {
+      "PATH=/usr/bin:/bin",     "LANG=C.UTF-8",      "PYTHONUTF8=1",
+      "PYTHONHASHSEED=0",       "PYTHONSAFEPATH=1",  "PYTHONDONTWRITEBYTECODE=1",
+      "OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1",
+      "HOME=/nonexistent",      "MPLBACKEND=Agg"};
+  // An interpreter from a cluster's modules finds its libraries by it.
+  if (const char* libraries = std::getenv("LD_LIBRARY_PATH")) {
+    environment.push_back(std::string("LD_LIBRARY_PATH=") + libraries);
+  }
+  return environment;
+}
+
 }  // namespace
 
-Zygote::Zygote(const std::vector<std::string>& preload) {
+Zygote::Zygote(const ZygoteOptions& options) {
   int sockets[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
     Fail("cannot make a socket pair: {}", std::strerror(errno));
@@ -101,71 +145,30 @@ Zygote::Zygote(const std::vector<std::string>& preload) {
   control_ = Fd(sockets[0]);
   const Fd theirs(sockets[1]);
   ::fcntl(control_.get(), F_SETFL, O_NONBLOCK);
-  board_ = Fd(::memfd_create("gradus-board", MFD_CLOEXEC));
+  watch_ = Fd(::fcntl(control_.get(), F_DUPFD_CLOEXEC, 0));
+  const Fd setup = MemoryFile("gradus-setup", SetupBytes(options));
+  const Fd library = MemoryFile("gradus-cage", CageImage());
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!board_ || !null) Fail("cannot prepare a python slot: {}", std::strerror(errno));
+  if (!watch_ || !null) Fail("cannot prepare a python slot: {}", std::strerror(errno));
 
   const std::string python = FindPython();
   std::vector<std::string> arguments = {python, "-s", "-c", ZygoteSource()};
-  arguments.insert(arguments.end(), preload.begin(), preload.end());
-  std::vector<std::string> environment = {
-      "PATH=/usr/bin:/bin",     "LANG=C.UTF-8",      "PYTHONUTF8=1",
-      "PYTHONHASHSEED=0",       "PYTHONSAFEPATH=1",  "PYTHONDONTWRITEBYTECODE=1",
-      "OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1",
-      "HOME=/nonexistent",      "MPLBACKEND=Agg"};
+  arguments.insert(arguments.end(), options.preload.begin(), options.preload.end());
+  std::vector<std::string> environment = CleanEnvironment();
   const auto argv = Pointers(arguments), envp = Pointers(environment);
-  pid_ = Spawn({python.c_str(), argv.data(), envp.data(), theirs.get(), board_.get(), null.get(),
-                ::getpid()});
+  pid_ = Spawn({python.c_str(), argv.data(), envp.data(), theirs.get(), setup.get(), library.get(),
+                null.get(), ::getpid()});
 }
 
 Zygote::~Zygote() {
-  ::kill(pid_, SIGTERM);
-  ::kill(pid_, SIGCONT);             // A job may have stopped it.
-  pollfd end{control_.get(), 0, 0};  // Reports a hang-up only.
+  ::shutdown(watch_.get(), SHUT_WR);  // It ends its programs and leaves.
+  ::kill(pid_, SIGTERM);              // Also while it is still warming up,
+  ::kill(pid_, SIGCONT);              // or when a program at L0 has stopped it.
+  pollfd end{watch_.get(), 0, 0};     // Reports a hang-up only.
   ::poll(&end, 1, kFarewellMs);
   ::kill(pid_, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
-  std::int64_t child = 0;
-  if (::pread(board_.get(), &child, sizeof child, 0) == sizeof child && child > 1) {
-    ::kill(static_cast<pid_t>(-child), SIGKILL);
-    ::kill(static_cast<pid_t>(child), SIGKILL);
-  }
 }
-
-bool Zygote::Send(const ZygoteJob& job) {
-  const int fds[3] = {job.program, job.output, job.result};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof fds)] = {};
-  iovec part{const_cast<char*>(job.header.data()), job.header.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space;
-  message.msg_controllen = sizeof space;
-  cmsghdr* rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof fds);
-  std::memcpy(CMSG_DATA(rights), fds, sizeof fds);
-  ssize_t sent;
-  do {
-    sent = ::sendmsg(control_.get(), &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent == static_cast<ssize_t>(job.header.size());
-}
-
-std::optional<std::string> Zygote::Receive() {
-  char buffer[8192];
-  ssize_t size;
-  do {
-    size = ::recv(control_.get(), buffer, sizeof buffer, 0);
-  } while (size < 0 && errno == EINTR);
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
-  return std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-}
-
-void Zygote::KillChild() { ::kill(pid_, SIGUSR1); }
-
-void Zygote::Hangup() { ::shutdown(control_.get(), SHUT_RDWR); }
 
 }  // namespace gradus

@@ -1,7 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,46 +9,37 @@
 
 namespace gradus {
 
-// What a job needs of the kernel: three descriptors and the fixed header (see EncodeJobHeader).
-struct ZygoteJob {
-  std::string header;
-  int program = -1;  // Encoded program, read by the child.
-  int output = -1;   // Becomes the child's stdout.
-  int result = -1;   // Takes one result frame.
+// What a warm interpreter is started with.
+struct ZygoteOptions {
+  std::vector<std::string> preload;  // Modules to import and exercise.
+  unsigned levels = 0;               // Bit n: isolation level n may be used.
+  std::uint32_t uid = 0;             // Of the programs, where this process is root; 0: unchanged.
+  std::vector<std::string> group_files;  // Control group to join for L3.
 };
 
-// One warm Python process (zygote.py) that forks a child per job, and the socket to it. The
-// destructor ends it with all its children. The process also ends when the thread that made it
-// ends.
+// One warm Python process (zygote.py, confined by the cage). The destructor ends it and, with it,
+// all its programs; it ends by itself when the thread that made it, or this process, ends.
 class Zygote {
  public:
-  // Starts the process and returns at once; it sends its first message when warm. Throws Error when
-  // there is no python3.
-  explicit Zygote(const std::vector<std::string>& preload);
+  // Starts the process and returns at once. It writes to its control socket when it is warm: 'R' +
+  // level digit + '1' if reading is confined, a line why no higher level, a line of versions; or
+  // 'E' + reason. Throws Error when there is no python3.
+  explicit Zygote(const ZygoteOptions& options);
   ~Zygote();
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
 
-  // Non-blocking SOCK_SEQPACKET: 'R' + versions or 'E' + reason once, then 'X' + status per job.
-  int control() const { return control_.get(); }
-  pid_t pid() const { return pid_; }
-
-  // False when the process is gone.
-  bool Send(const ZygoteJob& job);
-  // One message, "" when the process is gone, nothing when there is none yet.
-  std::optional<std::string> Receive();
-  // Asks for the running child's death; the 'X' message follows.
-  void KillChild();
-  // Ends the process; Receive then returns "".
-  void Hangup();
+  // This side of the control socket, for whoever talks to it. Once.
+  Fd TakeControl() { return std::move(control_); }
 
  private:
   Fd control_;
-  Fd board_;  // Names the running child, for the case that the zygote died before it.
+  Fd watch_;  // The same socket: tells when the process is gone.
   pid_t pid_ = -1;
 };
 
-// The text of zygote.py.
+// The text of zygote.py, and the cage as a shared object.
 const char* ZygoteSource();
+std::string_view CageImage();
 
 }  // namespace gradus

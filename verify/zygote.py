@@ -1,25 +1,27 @@
 # The warm interpreter of one executor slot: zygote.cpp starts it, the library holds this text.
-# It imports the preloaded modules once, then forks one child per job. Standard modules that a job does
-# not need stay out of it: every page it touches is paid again by each fork.
+# It lets the cage (sandbox/cage, a native library) confine it, imports the preloaded modules once, and
+# serves: the cage forks and confines one process per job, and returns into Python only there.
+# Standard modules that a job does not need stay out: every page that a child touches is paid by each fork.
 #
-# Descriptors: 0, 1, 2 are /dev/null; 3 is the control socket (SOCK_SEQPACKET); 4 is a page whose first
-# eight bytes name the running child, read by the supervisor only when this process is dead.
+# Descriptors: 0, 1, 2 are /dev/null; 3 is the control socket (SOCK_SEQPACKET); 4 the supervisor's setup;
+# 5 the cage. A job has its program as 3 (until it is read), stdout as 1, its result pipe as 62, and, when
+# it may be kept to fork the steps that follow, a control socket of its own as 63.
 import _ast
 import _signal
-import _socket
+import _thread
+import ctypes
 import gc
 import os
-import resource
 import sys
 
-CONTROL, BOARD = 3, 4
+CONTROL, LIBRARY, PROGRAM_FD, RESULT, KEPT_CONTROL = 3, 5, 3, 62, 63
 PROGRAM = "<program>"
 ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast.
 FUTURE = 0x1FE0000  # Flags of `from __future__` in co_flags.
-OK, EXCEPTION, EXIT_CALL, MEMORY = range(4)
+# Status of a result frame; 4 is the cage's own. RERUN: these steps mean something else when they are
+# compiled apart from the steps before them, so the whole program must run from its start.
+OK, EXCEPTION, EXIT_CALL, MEMORY, _, RERUN = range(6)
 ERROR_BYTES, VALUE_BYTES = 2000, 1 << 20
-SWEEPS = 1000
-JOB_PROCESSES = 1024
 
 # Lazy tables and caches of a module are filled here, once, or every child would fill them again.
 EXERCISES = {
@@ -66,57 +68,15 @@ print(f(1), t, C.x, 10**30, 2.5e10, round(1/3, 4))
 f(1)
 """
 
-child = 0
-doomed = False
 
+class Job(ctypes.Structure):
+    """cage::Job."""
 
-def kill_child(signum, frame):
-    global doomed
-    if child:
-        kill_group(child)
-    else:
-        doomed = True
-
-
-def leave(signum, frame):
-    if child:
-        kill_group(child)
-    sweep()
-    os._exit(0)
-
-
-def kill_group(pid):
-    for kill, target in ((os.kill, pid), (os.killpg, pid)):
-        try:
-            kill(target, _signal.SIGKILL)
-        except OSError:
-            pass  # Not yet a group of its own, or gone.
-
-
-def sweep():
-    """Ends what a job left behind: as child subreaper this process inherits every orphan."""
-    for _ in range(SWEEPS):
-        try:
-            if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
-                continue
-        except ChildProcessError:
-            return
-        for pid in orphans():
-            kill_group(pid)
-        os.waitid(os.P_ALL, 0, os.WEXITED)
-    os._exit(3)  # Somebody forks faster than we kill: the supervisor starts afresh.
-
-
-def orphans():
-    me = str(os.getpid()).encode()
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as stat:
-                    if stat.read().rpartition(b")")[2].split()[1] == me:
-                        yield int(name)
-            except OSError:
-                pass
+    _fields_ = [
+        ("nonce", ctypes.c_ubyte * 16),
+        ("program_bytes", ctypes.c_uint32),
+        ("keep", ctypes.c_uint32),
+    ]
 
 
 class Seeder:
@@ -131,10 +91,10 @@ class Seeder:
         cls.names.discard(name)
         spec = sys.modules["_frozen_importlib"]._find_spec(name, path, target)
         if spec is not None:
-            execute = spec.loader.exec_module
+            execute_module = spec.loader.exec_module
 
             def execute_and_seed(module):
-                execute(module)
+                execute_module(module)
                 module.seed(0)
 
             spec.loader.exec_module = execute_and_seed
@@ -229,18 +189,6 @@ def split_last_line(text):
         return None
 
 
-def run_program(steps, text, allowed, scope):
-    """Runs the program; the value of a final expression statement, else None."""
-    if allowed:
-        check_allowed(text, steps, allowed)
-    code, last = compile_with_value(text)
-    exec(code, scope)
-    if last is None:
-        return None
-    value = eval(last, scope)
-    return None if value is None else repr(value)
-
-
 def describe(error):
     kind = type(error)
     name = kind.__qualname__
@@ -264,55 +212,86 @@ def failing_line(error):
     return getattr(error, "lineno", None) or 1
 
 
-def step_of(line, ends):
-    step = 0
-    while step + 1 < len(ends) and line > ends[step]:
-        step += 1
-    return step
+class Interpreter:
+    """The namespace of one program, which grows by the steps of one job after the other."""
 
+    def __init__(self):
+        module = type(sys)("__main__")
+        sys.modules["__main__"] = module
+        self.scope = module.__dict__
+        self.scope["__builtins__"] = sys.modules["builtins"]
+        self.ends = []  # The last line of each step.
+        self.apart = True  # No step so far changes how later ones are compiled.
 
-def concatenate(steps):
-    """The program text and the last line of each step."""
-    parts, ends, line = [], [], 0
-    for step in steps:
-        part = step if step.endswith("\n") else step + "\n"
-        line += part.count("\n")
-        parts.append(part)
-        ends.append(line)
-    return "".join(parts), ends
+    def run(self, steps, allowed, for_value=True):
+        """Runs the steps: status, failing step, error text, value of a final expression."""
+        first = not self.ends
+        try:
+            # The lines of earlier steps, so that numbers agree; a string after them is no docstring.
+            before = "" if first else "pass" + "\n" * self.ends[-1]
+            text = self.append(steps)
+            if not (first or self.apart):
+                return RERUN, -1, "", None
+            if allowed:
+                check_allowed(text, steps, allowed)
+            text = before + text
+            code, last = compile_with_value(text) if for_value else (compile(text, PROGRAM, "exec"), None)
+        except BaseException as error:
+            return self.failed(error) if first else (RERUN, -1, "", None)
+        try:
+            exec(code, self.scope)
+            value = None if last is None else eval(last, self.scope)
+            return OK, -1, "", None if value is None else repr(value)
+        except BaseException as error:
+            return self.failed(error)
+
+    def failed(self, error):
+        step = self.step_of(error)
+        if isinstance(error, MemoryError):
+            self.scope.clear()
+            error.__traceback__ = None
+            return MEMORY, step, describe(error), None
+        status = EXIT_CALL if isinstance(error, SystemExit) else EXCEPTION
+        return status, step, describe(error), None
+
+    def append(self, steps):
+        parts = []
+        line = self.ends[-1] if self.ends else 0
+        for step in steps:
+            part = step if step.endswith("\n") else step + "\n"
+            line += part.count("\n")
+            parts.append(part)
+            self.ends.append(line)
+        text = "".join(parts)
+        if "__future__" in text or "\nglobal " in "\n" + text:
+            self.apart = False
+        return text
+
+    def step_of(self, error):
+        line, step = failing_line(error), 0
+        while step + 1 < len(self.ends) and line > self.ends[step]:
+            step += 1
+        return step
+
+    def may_be_kept(self, cage):
+        """Whether a fork of this process goes on exactly as the program itself would."""
+        alarm = any(_signal.getitimer(kind)[0] for kind in range(3))
+        return self.apart and not alarm and _thread._count() == 0 and cage.cage_open_files() == 0
 
 
 def finish_output():
     threading = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()
+    flush_output()
+
+
+def flush_output():
     for stream in (sys.stdout, sys.__stdout__):
         try:
             stream.flush()
         except BaseException:
             pass  # Closed or replaced by the program: its output ends there.
-
-
-def execute(steps, allowed):
-    module = type(sys)("__main__")
-    sys.modules["__main__"] = module
-    scope = module.__dict__
-    scope["__builtins__"] = sys.modules["builtins"]
-    status, step, error, value = OK, -1, "", None
-    ends = []
-    try:
-        text, ends = concatenate(steps)
-        value = run_program(steps, text, allowed, scope)
-    except SystemExit as end:
-        status, step, error = EXIT_CALL, step_of(failing_line(end), ends), describe(end)
-    except MemoryError as end:
-        step = step_of(failing_line(end), ends)
-        scope.clear()
-        end.__traceback__ = None
-        status, error = MEMORY, describe(end)
-    except BaseException as end:
-        status, step, error = EXCEPTION, step_of(failing_line(end), ends), describe(end)
-    return status, step, error, value
 
 
 def frame_of(nonce, status, step, error, value):
@@ -335,80 +314,76 @@ def write_all(descriptor, data):
         data = data[os.write(descriptor, data) :]
 
 
-class Base:
-    """What is used before a job starts: limits count from here."""
-
-    def __init__(self):
-        with open("/proc/self/statm", "rb") as statm:
-            self.bytes = int(statm.read().split()[0]) * resource.getpagesize()
-        # The kernel counts the user's processes on the whole host, so all of them are allowed for.
-        with open("/proc/loadavg", "rb") as loadavg:
-            self.processes = int(loadavg.read().split()[3].split(b"/")[1]) + JOB_PROCESSES
-
-
-def set_limits(cpu_s, address_bytes, processes):
-    limit = resource.setrlimit
-    limit(resource.RLIMIT_AS, (address_bytes, address_bytes))
-    limit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
-    limit(resource.RLIMIT_FSIZE, (0, 0))
-    limit(resource.RLIMIT_NPROC, (processes, processes))
-
-
 def seed_generators():
     for name in ("random", "numpy.random"):
         if name in sys.modules:
             sys.modules[name].seed(0)
 
 
-def run_child(header, program, output, result, base):
-    os.setpgid(0, 0)
-    _signal.signal(_signal.SIGUSR1, _signal.SIG_DFL)
-    _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
-    os.dup2(output, 1)
-    os.closerange(CONTROL, BOARD + 1)
-    os.close(output)
-    data = os.pread(program, integer(header[16:20]), 0)
-    os.close(program)
-    set_limits(integer(header[20:24]), base.bytes + integer(header[24:32]), base.processes)
-    gc.enable()
-    seed_generators()
+def run_job(cage, job, interpreter):
+    """Runs a job to its end; returns in the process of a step that follows a kept job."""
+    data = os.pread(PROGRAM_FD, job.program_bytes, 0)
+    os.close(PROGRAM_FD)
     steps, at = unpack_texts(data, 0)
     allowed, at = unpack_texts(data, at)
-    ended = execute(steps, allowed)
+    ended = interpreter.run(steps, allowed, for_value=not job.keep)
+    if job.keep and ended[0] == OK and interpreter.may_be_kept(cage):
+        flush_output()
+        write_all(RESULT, frame_of(bytes(job.nonce), *ended))
+        os.dup2(0, 1)
+        os.close(RESULT)
+        user, system, *_ = os.times()
+        os.write(KEPT_CONTROL, b"R%.2f" % (user + system))
+        # A fork reseeds the global generator; the steps of one program share it.
+        random = sys.modules.get("random")
+        state = random.getstate() if random else None
+        cage.cage_serve(1, ctypes.byref(job))
+        if random:
+            random.setstate(state)
+        return
     finish_output()
-    write_all(result, frame_of(header[:16], *ended))
+    write_all(RESULT, frame_of(bytes(job.nonce), *ended))
+    os._exit(0)
 
 
-def serve(control, base):
-    global child, doomed
-    while True:
-        header, ancillary, _, _ = control.recvmsg(
-            64, _socket.CMSG_SPACE(12), _socket.MSG_CMSG_CLOEXEC)
-        if not header:
-            os._exit(0)
-        fds = ancillary[0][2]
-        program, output, result = (integer(fds[i : i + 4]) for i in (0, 4, 8))
-        doomed = False
-        child = os.fork()
-        if child == 0:
-            try:
-                run_child(header, program, output, result, base)
-            finally:
-                os._exit(0)
-        os.pwrite(BOARD, child.to_bytes(8, "little"), 0)
-        if doomed:
-            kill_group(child)
-        for descriptor in (program, output, result):
-            os.close(descriptor)
-        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-        # Still a zombie: its number, and that of its group, cannot belong to anybody else yet.
-        pid, child = child, 0
-        os.pwrite(BOARD, bytes(8), 0)
-        kill_group(pid)
-        _, status, usage = os.wait4(pid, 0)
-        sweep()
-        micros = int((usage.ru_utime + usage.ru_stime) * 1e6)
-        control.send(b"X" + status.to_bytes(4, "little") + micros.to_bytes(8, "little"))
+def live(cage, job):
+    """A job's process, and those that descend from it while it is kept."""
+    try:
+        gc.enable()
+        seed_generators()
+        interpreter = Interpreter()
+        while True:
+            run_job(cage, job, interpreter)
+    finally:
+        os._exit(0)
+
+
+def readable_paths():
+    """What programs may read: the interpreter, its packages, the C library. Links before their targets."""
+    found = ["/lib", "/lib64", "/usr", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime"]
+    found += ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"]
+    mapped = set()
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            name = line.rstrip("\n").partition("/")[2]
+            if name:
+                mapped.add("/" + name.rpartition("/")[0])
+    folders = [*sys.path, sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(sys.executable)]
+    folders += sorted(mapped) + os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    for folder in folders:
+        real = os.path.realpath(folder) if folder else "/"
+        # Of the system's own places only those named above: no device, no process, no temporary file.
+        if os.path.isdir(real) and not real.startswith(("/dev", "/proc", "/sys")) and real != "/":
+            found.append(real)
+    return "\n".join(found)
+
+
+def load_cage():
+    # The interpreter's lock is kept: the library forks.
+    cage = ctypes.PyDLL(f"/proc/self/fd/{LIBRARY}")
+    cage.cage_enter.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
+    cage.cage_serve.restype = None
+    return cage
 
 
 def warm_up(names):
@@ -423,36 +398,44 @@ def warm_up(names):
         version = getattr(module, "__version__", None)
         if version:
             versions.append(f"{name} {version}")
-    execute([GENERIC, "1 +"], [])
-    execute([GENERIC, "(1 +", "1)"], [])
-    execute([GENERIC, "x = 1"], [])
-    ended = execute([GENERIC, "1 + 1"], [GENERIC, "1 + 1"])
+    main_module = sys.modules["__main__"]
+    for steps in ([GENERIC, "1 +"], [GENERIC, "(1 +", "1)"], [GENERIC, "x = 1"]):
+        Interpreter().run(steps, [])
+    ended = Interpreter().run([GENERIC, "1 + 1"], [GENERIC, "1 + 1"])
     if ended != (OK, -1, "", "2"):
         raise RuntimeError(f"a first program ended with {ended}")
+    sys.modules["__main__"] = main_module
     frame_of(bytes(16), *ended)
     finish_output()
     return "; ".join(versions)
 
 
 def main():
-    control = _socket.socket(fileno=CONTROL)
     sys.path[:] = [entry for entry in sys.path if entry]
     names = sys.argv[1:]
     sys.argv[:] = [""]
     try:
+        cage = load_cage()
+        why = ctypes.create_string_buffer(2000)
+        level = cage.cage_enter(os.fsencode(readable_paths()), why, len(why))
+        reasons = why.value.decode("utf-8", "replace")
+        if level < 0:
+            raise PermissionError(f"no isolation: {reasons}")
+        os.close(LIBRARY)
         versions = warm_up(names)
     except BaseException as error:
-        control.send(b"E" + describe(error).encode("utf-8", "replace")[:4000])
+        os.write(CONTROL, b"E" + describe(error).encode("utf-8", "replace")[:4000])
         os._exit(1)
-    _signal.signal(_signal.SIGUSR1, kill_child)
-    _signal.signal(_signal.SIGTERM, leave)
     gc.collect()
     gc.freeze()
     gc.disable()
     Seeder.names.difference_update(sys.modules)
     sys.meta_path.insert(0, Seeder)
-    control.send(b"R" + versions.encode())
-    serve(control, Base())
+    job = Job()
+    flags = f"{level}{cage.cage_reads_confined()}"
+    os.write(CONTROL, "\n".join(["R" + flags, reasons, versions]).encode("utf-8", "replace"))
+    cage.cage_serve(0, ctypes.byref(job))
+    live(cage, job)
 
 
 main()

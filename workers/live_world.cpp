@@ -120,7 +120,7 @@ asio::awaitable<void> LiveWorld::RunMissing(std::vector<std::string> keys,
     if (!executed_.emplace(keys[i], ExecResult{}).second) continue;
     missing.push_back(keys[i]);
     runs.push_back([this, program = std::move(programs[i])](auto done) {
-      services_.executor.Run(program, services_.limits, std::move(done));
+      services_.executor.Step(program, services_.limits, std::move(done));
     });
   }
   if (runs.empty()) co_return;

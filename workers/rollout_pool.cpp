@@ -11,7 +11,9 @@
 #include <thread>
 
 #include "schemas/base/log.h"
+#include "verify/golden_programs.h"
 #include "verify/grader.h"
+#include "workers/confirm.h"
 #include "workers/live_world.h"
 #include "workers/search/search.h"
 
@@ -40,18 +42,26 @@ const char* MethodName(SearchMethod method) {
 class CountedExecutor final : public Executor {
  public:
   explicit CountedExecutor(std::unique_ptr<Executor> inner) : inner_(std::move(inner)) {}
-  void Run(Program program, const ExecLimits& limits,
-           std::function<void(ExecResult)> done) override {
-    inner_->Run(std::move(program), limits, [this, done = std::move(done)](ExecResult result) {
-      programs.fetch_add(1, std::memory_order_relaxed);
-      cpu_us.fetch_add(static_cast<std::uint64_t>(result.cpu_s * 1e6), std::memory_order_relaxed);
-      done(std::move(result));
-    });
+  void Step(Program program, const ExecLimits& limits,
+            std::function<void(ExecResult)> done) override {
+    inner_->Step(std::move(program), limits, Counted(std::move(done)));
+  }
+  void Check(Program program, const ExecLimits& limits,
+             std::function<void(ExecResult)> done) override {
+    inner_->Check(std::move(program), limits, Counted(std::move(done)));
   }
   std::string Version() const override { return inner_->Version(); }
+  Isolation isolation() const override { return inner_->isolation(); }
   std::atomic<std::uint64_t> programs{0}, cpu_us{0};
 
  private:
+  std::function<void(ExecResult)> Counted(std::function<void(ExecResult)> done) {
+    return [this, done = std::move(done)](ExecResult result) {
+      programs.fetch_add(1, std::memory_order_relaxed);
+      cpu_us.fetch_add(static_cast<std::uint64_t>(result.cpu_s * 1e6), std::memory_order_relaxed);
+      done(std::move(result));
+    };
+  }
   std::unique_ptr<Executor> inner_;
 };
 
@@ -77,6 +87,7 @@ struct RolloutPool::Impl {
     thread = std::thread([this, &started] {
       try {
         executor = std::make_unique<CountedExecutor>(MakePythonExecutor(io, options.execution));
+        CheckGoldenPrograms(io, *executor);
         started.set_value();
       } catch (...) {
         started.set_exception(std::current_exception());
@@ -123,6 +134,7 @@ struct RolloutPool::Impl {
     tree.nodes.push_back(std::move(root));
     LiveWorld world(*services, task.problem, tree.cost);
     co_await Search(tree, world, options.search, task.spec);
+    co_await Confirm(tree, *services, task.problem);
     tree.cost.search_s = MonotonicSeconds() - start;
     tree.cost.finished_unix_s = WallSeconds();
     tree.cost.host = host;

@@ -29,6 +29,7 @@ constexpr int kReadAhead = 4096;
 struct Request {
   Json id;
   Program program;
+  bool in_steps = false;  // Given as a list: the last step may go on from a kept prefix.
   ExecLimits limits;
 };
 
@@ -61,7 +62,7 @@ Request ReadRequest(const std::string& text, const ExecLimits& defaults, int lin
   if (!json.is_object()) Fail("stdin:{}: not a JSON object", line);
   const auto program = json.find("program");
   if (program == json.end()) Fail("stdin:{}: no key 'program'", line);
-  Request request{json.value("id", Json()), {}, defaults};
+  Request request{json.value("id", Json()), {}, program->is_array(), defaults};
   if (program->is_string()) {
     request.program.steps = {program->get<std::string>()};
   } else if (program->is_array() &&
@@ -120,11 +121,15 @@ class ExecSession {
 
   void Start(Request request) {
     const long number = started_++;
-    executor_->Run(std::move(request.program), request.limits,
-                   [this, number, id = std::move(request.id)](const ExecResult& result) {
-                     finished_[number] = ToJson(id, result).dump() + "\n";
-                     Print();
-                   });
+    auto done = [this, number, id = std::move(request.id)](const ExecResult& result) {
+      finished_[number] = ToJson(id, result).dump() + "\n";
+      Print();
+    };
+    if (request.in_steps) {
+      executor_->Step(std::move(request.program), request.limits, std::move(done));
+    } else {
+      executor_->Check(std::move(request.program), request.limits, std::move(done));
+    }
   }
 
   void Print() {
@@ -154,10 +159,21 @@ void AddExecCommand(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand(
       "exec",
       "Runs Python programs: JSON lines {\"id\",\"program\"[,\"limits\"]} on stdin, one "
-      "result a line on stdout, in order");
+      "result a line on stdout, in order. A program is a string, or a list of steps");
   command
       ->add_option("--slots", options->slots, "Warm interpreters, each runs one program at a time")
       ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--level", options->level,
+          "Isolation: auto is the best of L3, L2, L1 that works here; L0 is none but limits")
+      ->check(CLI::IsMember({"auto", "L3", "L2", "L1", "L0"}))
+      ->capture_default_str();
+  command
+      ->add_option("--warm-states", options->warm_states,
+                   "Prefixes of programs in steps that a slot keeps; 0: run each from its start")
+      ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   command->add_option("--preload", options->preload, "Modules to import once, before all programs")
       ->delimiter(',')

@@ -1,6 +1,3 @@
-add_executable(bench_sandbox bench/sandbox_bench.cpp)
-target_link_libraries(bench_sandbox PRIVATE gradus_verify)
-
 add_executable(bench_rollout bench/rollout_bench.cpp)
 target_link_libraries(bench_rollout PRIVATE gradus_policy)
 add_executable(bench_dispatch bench/dispatch_bench.cpp)

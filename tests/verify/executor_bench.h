@@ -16,18 +16,21 @@ inline ExecLimits Limits(double wall_s, double cpu_s = 8) { return {wall_s, cpu_
 // An executor with its loop; one interpreter start is shared by all programs of a test.
 class Bench {
  public:
-  explicit Bench(int slots = 1, std::vector<std::string> preload = {}) {
+  explicit Bench(int slots = 1, std::vector<std::string> preload = {},
+                 const std::string& level = "auto") {
     ExecutorOptions options;
     options.slots = slots;
+    options.level = level;
     options.preload = std::move(preload);
     executor = MakePythonExecutor(io, options);
   }
+  int level() const { return executor->isolation().level; }
 
   std::vector<ExecResult> RunAll(const std::vector<Program>& programs, const ExecLimits& limits) {
     std::vector<ExecResult> results(programs.size());
     std::vector<int> calls(programs.size());
     for (std::size_t i = 0; i < programs.size(); ++i) {
-      executor->Run(programs[i], limits, [&, i](ExecResult result) {
+      executor->Check(programs[i], limits, [&, i](ExecResult result) {
         results[i] = std::move(result);
         ++calls[i];
       });
@@ -41,6 +44,16 @@ class Bench {
 
   ExecResult Run(const std::string& program, const ExecLimits& limits = Limits(10)) {
     return RunAll({{{program}, {}}}, limits)[0];
+  }
+  // The last step, from the kept state of those before it where that is possible.
+  ExecResult Step(std::vector<std::string> steps, std::vector<std::string> allowed = {},
+                  const ExecLimits& limits = Limits(10)) {
+    ExecResult result;
+    executor->Step({std::move(steps), std::move(allowed)}, limits,
+                   [&](ExecResult r) { result = std::move(r); });
+    io.restart();
+    io.run();
+    return result;
   }
   ExecResult RunSteps(std::vector<std::string> steps, std::vector<std::string> allowed = {}) {
     return RunAll({{std::move(steps), std::move(allowed)}}, Limits(10))[0];

@@ -44,7 +44,7 @@ TEST_CASE("Any other bytes in the result pipe are a violation") {
   CHECK(Judge({}, frame + frame) == Outcome::kProtocolViolation);
   CHECK(Judge({}, "x" + frame) == Outcome::kProtocolViolation);
   CHECK(Judge({}, Frame({'x'}, 0, "", "v")) == Outcome::kProtocolViolation);
-  CHECK(Judge({}, Frame(kNonce, 4, "", "v")) == Outcome::kProtocolViolation);
+  CHECK(Judge({}, Frame(kNonce, 9, "", "v")) == Outcome::kProtocolViolation);
   for (std::size_t size = 1; size < frame.size(); ++size) {
     CHECK(Judge({}, frame.substr(0, size)) == Outcome::kProtocolViolation);
   }

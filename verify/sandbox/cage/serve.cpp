@@ -1,0 +1,232 @@
+#include "verify/sandbox/cage/serve.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <initializer_list>
+
+#include "verify/sandbox/cage/orphans.h"
+
+namespace gradus::cage {
+namespace {
+
+constexpr int kMaxChildren = 256;
+constexpr int kJobFds = 4;
+constexpr std::uint8_t kSandboxStatus = 4;  // Of a result frame, see python_job.cpp.
+
+struct Child {
+  pid_t pid = 0;
+  std::uint64_t id = 0;
+};
+
+struct Server {
+  const Bars& bars;
+  const PythonForkHooks& hooks;
+  int control;
+  bool kept;
+  Child children[kMaxChildren];
+};
+
+void OnSignal(int) {}
+
+// SIGCHLD and SIGTERM arrive only inside ppoll, so none is missed between a look and a wait.
+void BlockSignals(sigset_t* waiting) {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  sigset_t mine;
+  ::sigemptyset(&mine);
+  for (int signal : {SIGCHLD, SIGTERM}) {
+    ::sigaction(signal, &action, nullptr);
+    ::sigaddset(&mine, signal);
+  }
+  ::sigprocmask(SIG_BLOCK, &mine, waiting);
+  for (int signal : {SIGCHLD, SIGTERM}) ::sigdelset(waiting, signal);
+}
+
+void KillChild(const Server& server, pid_t pid) {
+  ::kill(pid, SIGKILL);
+  if (server.bars.level == 0) ::kill(-pid, SIGKILL);
+}
+
+[[noreturn]] void Leave(const Server& server) {
+  for (const Child& child : server.children) {
+    if (child.pid > 0) KillChild(server, child.pid);
+  }
+  if (server.bars.level == 0) EndOrphans();
+  ::_exit(0);
+}
+
+// Reports every child that has ended. At level 0 what it left behind is ended first, while it is
+// still a zombie: its number, and that of its group, cannot belong to anybody else yet.
+void Reap(Server& server) {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    const pid_t pid = info.si_pid;
+    Child* child = nullptr;
+    for (Child& c : server.children) {
+      if (c.pid == pid) child = &c;
+    }
+    if (child && server.bars.level == 0) KillChild(server, pid);
+    int status = 0;
+    rusage usage{};
+    ::wait4(pid, &status, 0, &usage);
+    if (!child) continue;
+    child->pid = 0;
+    if (server.bars.level == 0 && !EndOrphans()) ::_exit(3);
+    Ended ended;
+    ended.status = status;
+    ended.id = child->id;
+    ended.cpu_us =
+        static_cast<std::uint64_t>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000u +
+        static_cast<std::uint64_t>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    if (::write(server.control, &ended, sizeof ended) != sizeof ended) Leave(server);
+  }
+}
+
+// One message; false when there is none after all.
+bool Receive(const Server& server, Request* request, JobFds* fds) {
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int) * kJobFds)] = {};
+  iovec part{request, sizeof *request};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = space;
+  message.msg_controllen = sizeof space;
+  const long size = ::syscall(SYS_recvmsg, server.control, &message, MSG_CMSG_CLOEXEC, 0, 0,
+                              server.bars.setup.magic);
+  if (size < 0 && (errno == EINTR || errno == EAGAIN)) return false;
+  if (size != static_cast<long>(sizeof *request)) Leave(server);
+  int values[kJobFds] = {-1, -1, -1, -1};
+  const cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  if (rights && rights->cmsg_type == SCM_RIGHTS) {
+    const std::size_t bytes = rights->cmsg_len - CMSG_LEN(0);
+    std::memcpy(values, CMSG_DATA(rights), bytes < sizeof values ? bytes : sizeof values);
+  }
+  *fds = {values[0], values[1], values[2], values[3]};
+  return true;
+}
+
+void CloseFds(const JobFds& fds) {
+  for (int fd : {fds.program, fds.output, fds.result, fds.control}) {
+    if (fd >= 0) ::close(fd);
+  }
+}
+
+// A job that cannot be confined does not run.
+[[noreturn]] void Refuse(const Request& request, int result, const char* text) {
+  struct __attribute__((packed)) {
+    char nonce[16];
+    std::uint8_t status, has_value;
+    std::int32_t step;
+    std::uint32_t error_size, value_size;
+  } head{};
+  std::memcpy(head.nonce, request.nonce, sizeof head.nonce);
+  head.status = kSandboxStatus;
+  head.step = -1;
+  head.error_size = static_cast<std::uint32_t>(std::strlen(text));
+  char frame[sizeof head + 512];
+  const std::size_t size = head.error_size < 512 ? head.error_size : 512;
+  head.error_size = static_cast<std::uint32_t>(size);
+  std::memcpy(frame, &head, sizeof head);
+  std::memcpy(frame + sizeof head, text, size);
+  (void)!::write(result, frame, sizeof head + size);
+  ::_exit(0);
+}
+
+void BecomeJob(const Server& server, const Request& request, const JobFds& fds, Job* job) {
+  char text[512];
+  Reason reason(text, sizeof text);
+  const bool confined = server.kept ? LockDownAgain(server.bars, request, fds, reason)
+                                    : LockDown(server.bars, request, fds, reason);
+  // Where the pipe is depends on how far it came; both places are tried.
+  if (!confined) Refuse(request, ::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : fds.result, text);
+  server.hooks.child();
+  std::memcpy(job->nonce, request.nonce, sizeof job->nonce);
+  job->program_bytes = request.program_bytes;
+  job->keep = request.keep;
+}
+
+// True in the child.
+bool StartJob(Server& server, const Request& request, const JobFds& fds, Job* job) {
+  Child* free_place = nullptr;
+  for (Child& c : server.children) {
+    if (c.pid == 0) free_place = &c;
+  }
+  long pid = -1;
+  if (free_place) {
+    server.hooks.before();
+    pid = ForkProcess(server.bars.level >= 2 && !server.kept, server.bars.setup.magic);
+    if (pid == 0) {
+      BecomeJob(server, request, fds, job);
+      return true;
+    }
+    server.hooks.parent();
+  }
+  CloseFds(fds);
+  if (pid < 0) Leave(server);  // The supervisor starts the slot afresh.
+  *free_place = {static_cast<pid_t>(pid), request.id};
+  return false;
+}
+
+void KillById(const Server& server, std::uint64_t id) {
+  for (const Child& child : server.children) {
+    if (child.pid > 0 && child.id == id) KillChild(server, child.pid);
+  }
+}
+
+}  // namespace
+
+bool PythonForkHooks::Find() {
+  before = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "PyOS_BeforeFork"));
+  parent = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "PyOS_AfterFork_Parent"));
+  child = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "PyOS_AfterFork_Child"));
+  return before && parent && child;
+}
+
+long ForkProcess(bool own_pids, std::uint64_t magic) {
+  // The C library keeps the thread's number in memory; the kernel renews it in the child, as fork()
+  // would ask for.
+  int* tid = nullptr;
+  if (::prctl(PR_GET_TID_ADDRESS, &tid) != 0) tid = nullptr;
+  unsigned long flags = SIGCHLD;
+  if (tid) flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+  if (own_pids) flags |= CLONE_NEWPID;
+#if defined(__x86_64__)
+  return ::syscall(SYS_clone, flags, 0, 0, tid, 0, magic);
+#else
+  return ::syscall(SYS_clone, flags, 0, 0, 0, tid, magic);
+#endif
+}
+
+void Serve(const Bars& bars, const PythonForkHooks& hooks, int control, bool kept, Job* job) {
+  Server server{bars, hooks, control, kept, {}};
+  sigset_t waiting;
+  BlockSignals(&waiting);
+  for (;;) {
+    Reap(server);
+    pollfd ready{control, POLLIN, 0};
+    if (::ppoll(&ready, 1, nullptr, &waiting) < 0) continue;  // A child ended, or we are asked to.
+    Request request;
+    JobFds fds;
+    if (!Receive(server, &request, &fds)) continue;
+    if (request.kind == 'K') {
+      KillById(server, request.id);
+    } else if (StartJob(server, request, fds, job)) {
+      return;
+    }
+  }
+}
+
+}  // namespace gradus::cage
