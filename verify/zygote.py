@@ -14,15 +14,10 @@ import gc
 import os
 import sys
 
-CONTROL, LIBRARY, PROGRAM_FD, RESULT, KEPT_CONTROL = 3, 5, 3, 62, 63
+CONTROL, LIBRARY, PROGRAM_FD = 3, 5, 3
 PROGRAM = "<program>"
 ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast.
 FUTURE = 0x1FE0000  # Flags of `from __future__` in co_flags.
-# Status of a result frame; 4 is the cage's own. RERUN: these steps mean something else when they are
-# compiled apart from the steps before them, so the whole program must run from its start.
-OK, EXCEPTION, EXIT_CALL, MEMORY, _, RERUN = range(6)
-ERROR_BYTES, VALUE_BYTES = 2000, 1 << 20
-
 # Lazy tables and caches of a module are filled here, once, or every child would fill them again.
 EXERCISES = {
     "sympy": """
@@ -67,16 +62,6 @@ except ZeroDivisionError as error:
 print(f(1), t, C.x, 10**30, 2.5e10, round(1/3, 4))
 f(1)
 """
-
-
-class Job(ctypes.Structure):
-    """cage::Job."""
-
-    _fields_ = [
-        ("nonce", ctypes.c_ubyte * 16),
-        ("program_bytes", ctypes.c_uint32),
-        ("keep", ctypes.c_uint32),
-    ]
 
 
 class Seeder:
@@ -189,29 +174,6 @@ def split_last_line(text):
         return None
 
 
-def describe(error):
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        name = f"{kind.__module__}.{name}"
-    if isinstance(error, SyntaxError) and error.msg:
-        return f"{name}: {error.msg}"
-    try:
-        message = str(error)
-    except BaseException:
-        message = "<exception str() failed>"
-    return f"{name}: {message}" if message else name
-
-
-def failing_line(error):
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == PROGRAM:
-            return trace.tb_lineno
-        trace = trace.tb_next
-    return getattr(error, "lineno", None) or 1
-
-
 class Interpreter:
     """The namespace of one program, which grows by the steps of one job after the other."""
 
@@ -223,36 +185,18 @@ class Interpreter:
         self.ends = []  # The last line of each step.
         self.apart = True  # No step so far changes how later ones are compiled.
 
-    def run(self, steps, allowed, for_value=True):
-        """Runs the steps: status, failing step, error text, value of a final expression."""
-        first = not self.ends
-        try:
-            # The lines of earlier steps, so that numbers agree; a string after them is no docstring.
-            before = "" if first else "pass" + "\n" * self.ends[-1]
-            text = self.append(steps)
-            if not (first or self.apart):
-                return RERUN, -1, "", None
-            if allowed:
-                check_allowed(text, steps, allowed)
-            text = before + text
-            code, last = compile_with_value(text) if for_value else (compile(text, PROGRAM, "exec"), None)
-        except BaseException as error:
-            return self.failed(error) if first else (RERUN, -1, "", None)
-        try:
-            exec(code, self.scope)
-            value = None if last is None else eval(last, self.scope)
-            return OK, -1, "", None if value is None else repr(value)
-        except BaseException as error:
-            return self.failed(error)
-
-    def failed(self, error):
-        step = self.step_of(error)
-        if isinstance(error, MemoryError):
-            self.scope.clear()
-            error.__traceback__ = None
-            return MEMORY, step, describe(error), None
-        status = EXIT_CALL if isinstance(error, SystemExit) else EXCEPTION
-        return status, step, describe(error), None
+    def compile(self, steps, allowed, for_value=True):
+        """Code to execute and code of a final expression or None. None: not apart from earlier steps."""
+        # The lines of earlier steps, so that numbers agree; a string after them is no docstring.
+        before = "pass" + "\n" * self.ends[-1] if self.ends else ""
+        text = self.append(steps)
+        if before and not self.apart:
+            return None
+        if allowed:
+            check_allowed(text, steps, allowed)
+        if not for_value:
+            return compile(before + text, PROGRAM, "exec"), None
+        return compile_with_value(before + text)
 
     def append(self, steps):
         parts = []
@@ -267,52 +211,6 @@ class Interpreter:
             self.apart = False
         return text
 
-    def step_of(self, error):
-        line, step = failing_line(error), 0
-        while step + 1 < len(self.ends) and line > self.ends[step]:
-            step += 1
-        return step
-
-    def may_be_kept(self, cage):
-        """Whether a fork of this process goes on exactly as the program itself would."""
-        alarm = any(_signal.getitimer(kind)[0] for kind in range(3))
-        return self.apart and not alarm and _thread._count() == 0 and cage.cage_open_files() == 0
-
-
-def finish_output():
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        threading._shutdown()
-    flush_output()
-
-
-def flush_output():
-    for stream in (sys.stdout, sys.__stdout__):
-        try:
-            stream.flush()
-        except BaseException:
-            pass  # Closed or replaced by the program: its output ends there.
-
-
-def frame_of(nonce, status, step, error, value):
-    error = error[:ERROR_BYTES].encode("utf-8", "backslashreplace")
-    has_value = value is not None
-    value = value[:VALUE_BYTES].encode("utf-8", "backslashreplace") if has_value else b""
-    return b"".join((
-        nonce,
-        bytes((status, has_value)),
-        step.to_bytes(4, "little", signed=True),
-        len(error).to_bytes(4, "little"),
-        len(value).to_bytes(4, "little"),
-        error,
-        value,
-    ))
-
-
-def write_all(descriptor, data):
-    while data:
-        data = data[os.write(descriptor, data) :]
-
 
 def seed_generators():
     for name in ("random", "numpy.random"):
@@ -320,42 +218,37 @@ def seed_generators():
             sys.modules[name].seed(0)
 
 
-def run_job(cage, job, interpreter):
-    """Runs a job to its end; returns in the process of a step that follows a kept job."""
-    data = os.pread(PROGRAM_FD, job.program_bytes, 0)
+def run_job(cage, interpreter, size):
+    """Runs the job of this process to its end; returns in the process of a step that follows a kept job,
+    with the size of that step's program."""
+    data = os.pread(PROGRAM_FD, size, 0)
     os.close(PROGRAM_FD)
     steps, at = unpack_texts(data, 0)
     allowed, at = unpack_texts(data, at)
-    ended = interpreter.run(steps, allowed, for_value=not job.keep)
-    if job.keep and ended[0] == OK and interpreter.may_be_kept(cage):
-        flush_output()
-        write_all(RESULT, frame_of(bytes(job.nonce), *ended))
-        os.dup2(0, 1)
-        os.close(RESULT)
-        user, system, *_ = os.times()
-        os.write(KEPT_CONTROL, b"R%.2f" % (user + system))
-        # A fork reseeds the global generator; the steps of one program share it.
-        random = sys.modules.get("random")
-        state = random.getstate() if random else None
-        cage.cage_serve(1, ctypes.byref(job))
-        if random:
-            random.setstate(state)
-        return
-    finish_output()
-    write_all(RESULT, frame_of(bytes(job.nonce), *ended))
-    os._exit(0)
+    first = not interpreter.ends
+    failure = None
+    try:
+        codes = interpreter.compile(steps, allowed, for_value=not cage.cage_is_prefix())
+    except BaseException as error:
+        failure, codes = error, None
+    ends = (ctypes.c_uint32 * len(interpreter.ends))(*interpreter.ends)
+    if codes is None:
+        cage.cage_fail(ctypes.py_object(failure) if first else None, ends, len(ends))
+    code, last = codes
+    objects = [ctypes.py_object(item) for item in (code, last, interpreter.scope)]
+    return cage.cage_run(*objects, ends, len(ends))
 
 
-def live(cage, job):
+def live(cage, size):
     """A job's process, and those that descend from it while it is kept."""
     try:
         gc.enable()
         seed_generators()
         interpreter = Interpreter()
         while True:
-            run_job(cage, job, interpreter)
+            size = run_job(cage, interpreter, size)
     finally:
-        os._exit(0)
+        os._exit(1)
 
 
 def readable_paths():
@@ -382,7 +275,8 @@ def load_cage():
     # The interpreter's lock is kept: the library forks.
     cage = ctypes.PyDLL(f"/proc/self/fd/{LIBRARY}")
     cage.cage_enter.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
-    cage.cage_serve.restype = None
+    for function in (cage.cage_serve, cage.cage_run):
+        function.restype = ctypes.c_uint32
     return cage
 
 
@@ -399,14 +293,18 @@ def warm_up(names):
         if version:
             versions.append(f"{name} {version}")
     main_module = sys.modules["__main__"]
-    for steps in ([GENERIC, "1 +"], [GENERIC, "(1 +", "1)"], [GENERIC, "x = 1"]):
-        Interpreter().run(steps, [])
-    ended = Interpreter().run([GENERIC, "1 + 1"], [GENERIC, "1 + 1"])
-    if ended != (OK, -1, "", "2"):
-        raise RuntimeError(f"a first program ended with {ended}")
+    for steps in ([GENERIC, "1 +"], [GENERIC, "(1 +", "1)"], [GENERIC, "x = 1"], [GENERIC, "1 + 1"]):
+        interpreter = Interpreter()
+        try:
+            code, last = interpreter.compile(steps, steps)
+            exec(code, interpreter.scope)
+            value = eval(last, interpreter.scope)
+        except SyntaxError as error:
+            str(error)
+    if repr(value) != "2":
+        raise RuntimeError(f"a first program ended with {value}")
     sys.modules["__main__"] = main_module
-    frame_of(bytes(16), *ended)
-    finish_output()
+    sys.stdout.flush()
     return "; ".join(versions)
 
 
@@ -424,18 +322,17 @@ def main():
         os.close(LIBRARY)
         versions = warm_up(names)
     except BaseException as error:
-        os.write(CONTROL, b"E" + describe(error).encode("utf-8", "replace")[:4000])
+        told = f"{type(error).__name__}: {error}"
+        os.write(CONTROL, b"E" + told.encode("utf-8", "replace")[:4000])
         os._exit(1)
     gc.collect()
     gc.freeze()
     gc.disable()
     Seeder.names.difference_update(sys.modules)
     sys.meta_path.insert(0, Seeder)
-    job = Job()
     flags = f"{level}{cage.cage_reads_confined()}"
     os.write(CONTROL, "\n".join(["R" + flags, reasons, versions]).encode("utf-8", "replace"))
-    cage.cage_serve(0, ctypes.byref(job))
-    live(cage, job)
+    live(cage, cage.cage_serve())
 
 
 main()

@@ -33,7 +33,9 @@ bool SameAsSeen(const Node& node, const ExecResult& result, const EnvironmentOpt
 
 }  // namespace
 
-asio::awaitable<void> Confirm(Tree& tree, const Services& services, const Problem& problem) {
+asio::awaitable<void> Confirm(Tree& tree, Executor& executor, const ExecLimits& limits,
+                              const EnvironmentOptions& environment, AnswerRule rule,
+                              const Problem& problem) {
   std::map<std::int32_t, bool> confirmed;  // By block end: many trajectories share one.
   for (std::int32_t i = 0; i < std::ssize(tree.nodes); ++i) {
     if (tree.nodes[i].judgement.verdict != Verdict::kCorrect) continue;
@@ -42,10 +44,10 @@ asio::awaitable<void> Confirm(Tree& tree, const Services& services, const Proble
   std::vector<Start<ExecResult>> runs;
   for (const auto& [end, unused] : confirmed) {
     Program program{BlockSteps(tree, tree.nodes[end].parent), problem.allowed_steps};
-    const StepReading reading = ReadStep(tree.nodes[end].text, services.search.answer_rule);
+    const StepReading reading = ReadStep(tree.nodes[end].text, rule);
     if (!reading.code.empty()) program.steps.push_back(reading.code);
-    runs.push_back([&services, program = std::move(program)](auto done) {
-      services.executor.Check(program, services.limits, std::move(done));
+    runs.push_back([&executor, &limits, program = std::move(program)](auto done) {
+      executor.Check(program, limits, std::move(done));
     });
   }
   if (runs.empty()) co_return;
@@ -55,7 +57,7 @@ asio::awaitable<void> Confirm(Tree& tree, const Services& services, const Proble
   tree.cost.execute_s += MonotonicSeconds() - start;
   auto result = results.begin();
   for (auto& [end, same] : confirmed) {
-    same = SameAsSeen(tree.nodes[end], *result++, services.environment);
+    same = SameAsSeen(tree.nodes[end], *result++, environment);
   }
   for (std::int32_t i = 0; i < std::ssize(tree.nodes); ++i) {
     Judgement& judgement = tree.nodes[i].judgement;

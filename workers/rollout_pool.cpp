@@ -134,7 +134,8 @@ struct RolloutPool::Impl {
     tree.nodes.push_back(std::move(root));
     LiveWorld world(*services, task.problem, tree.cost);
     co_await Search(tree, world, options.search, task.spec);
-    co_await Confirm(tree, *services, task.problem);
+    co_await Confirm(tree, *executor, options.execution.limits, options.environment,
+                     options.search.answer_rule, task.problem);
     tree.cost.search_s = MonotonicSeconds() - start;
     tree.cost.finished_unix_s = WallSeconds();
     tree.cost.host = host;

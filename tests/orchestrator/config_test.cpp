@@ -54,7 +54,7 @@ TEST_CASE("The paper's preset sets every switch the paper's way") {
   CHECK(s.error_rule == ErrorRule::kOutcome);
   CHECK(s.answer_rule == AnswerRule::kMarker);
   CHECK_FALSE(c.rollout.environment.prompt_drift);
-  CHECK_FALSE(c.rollout.environment.round_output);
+  CHECK(c.rollout.environment.output_style == ObservationStyle::kPlain);
   CHECK(c.rollout.engine.ppm_scale == 1);
   CHECK(c.policy.train_from == TrainFrom::kBase);
   CHECK(c.policy.train.optimizer.lr == 7e-6);
@@ -83,7 +83,7 @@ TEST_CASE("The reference preset sets every switch the released code's way") {
   CHECK(s.answer_rule == AnswerRule::kBoxed);
   CHECK(s.hard_attempts.At(4) == 0);
   CHECK(c.rollout.environment.prompt_drift);
-  CHECK(c.rollout.environment.round_output);
+  CHECK(c.rollout.environment.output_style == ObservationStyle::kRstarMath);
   CHECK(c.rollout.engine.ppm_scale == 5);
   CHECK(c.policy.train.max_tokens == 2048);
   CHECK(c.ppm.train.train.epochs == 2);

@@ -86,10 +86,10 @@ TEST_CASE("prompt_drift: only the search prompt of the released code has one mor
   CHECK(PromptDigest(o) != plain_digest);
 }
 
-TEST_CASE("round_output: the released code shows floats with four decimals") {
+TEST_CASE("output_style: the released code shows floats with four decimals") {
   EnvironmentOptions o;
   CHECK(OutputText(o, Printed("0.333333333\n")) == "\n<output>0.333333333<end_of_output>");
-  o.round_output = true;
+  o.output_style = ObservationStyle::kRstarMath;
   CHECK(OutputText(o, Printed("0.333333333\n")) == "\n<output>0.3333<end_of_output>");
   CHECK(OutputText(o, Printed("1e-9\n")) == "\n<output>0.0<end_of_output>");
   CHECK(OutputText(o, Printed("17\n")) == "\n<output>17<end_of_output>");

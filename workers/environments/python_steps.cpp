@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
-#include <cmath>
 
 #include "schemas/base/file.h"
 #include "verify/grader.h"
@@ -38,18 +36,6 @@ std::string CodeOf(std::string_view text) {
   return code;
 }
 
-// Released code: a float is shown with 4 decimals when that is shorter.
-std::string RoundedOutput(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-    return text;
-  if (!Contains(text, ".") && !Contains(text, "e")) return text;
-  std::string rounded = fmt::format("{}", std::round(value * 1e4) / 1e4);
-  if (rounded.find_first_of(".e") == std::string::npos) rounded += ".0";
-  return rounded.size() < text.size() ? rounded : text;
-}
-
 bool IsTimeout(std::string_view outcome) {
   return outcome == ToString(Outcome::kWallTimeout) || outcome == ToString(Outcome::kCpuTimeout);
 }
@@ -70,7 +56,13 @@ void Bind(Settings& s, EnvironmentOptions& o) {
           "tokens of one step, stop marker included");
   s.Field("max_output_chars", o.max_output_chars, {1, 1e6},
           "interpreter output shown to the model; longer output keeps head and tail");
-  s.Field("round_output", o.round_output, "released code: show floats with at most 4 decimals");
+  s.Choice(
+      "output_style", o.output_style,
+      {{"plain", ObservationStyle::kPlain},
+       {"rstar_math", ObservationStyle::kRstarMath},
+       {"tora", ObservationStyle::kTora}},
+      "plain: what was printed, else the value, then the error; rstar_math: floats with at most 4 "
+      "decimals (released code); tora: \"Done\" for nothing, the error alone after a failure");
   s.Field("output_lead", o.output_lead, "text between a closed code block and <output>");
   s.Field("extra_tokens", o.extra_tokens,
           "strings added as single tokens to a model made from nothing");
@@ -91,7 +83,7 @@ std::string SearchPrompt(const EnvironmentOptions& options, const Problem& probl
 
 std::string PromptDigest(const EnvironmentOptions& o) {
   return Sha256(fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", o.prompt, o.prompt_drift,
-                            o.max_output_chars, o.round_output, o.output_lead));
+                            o.max_output_chars, static_cast<int>(o.output_style), o.output_lead));
 }
 
 StepReading ReadStep(std::string_view text, AnswerRule rule) {
@@ -131,19 +123,8 @@ std::vector<std::string> BlockSteps(const Tree& tree, std::int32_t node) {
 }
 
 std::string OutputText(const EnvironmentOptions& options, const ExecResult& result) {
-  std::string shown = result.output;
-  while (!shown.empty() && shown.back() == '\n') shown.pop_back();
-  if (shown.empty() && result.value) shown = *result.value;
-  if (result.outcome != Outcome::kOk) {
-    if (!shown.empty()) shown += '\n';
-    shown += result.error.empty() ? ToString(result.outcome) : result.error;
-  }
-  if (options.round_output) shown = RoundedOutput(shown);
-  const auto limit = static_cast<std::size_t>(options.max_output_chars);
-  if (shown.size() > limit) {
-    shown = shown.substr(0, limit / 2) + "..." + shown.substr(shown.size() - limit / 2);
-  }
-  return options.output_lead + marker::kOutput + shown + marker::kEndOfOutput;
+  return options.output_lead + marker::kOutput +
+         Observation(result, options.output_style, options.max_output_chars) + marker::kEndOfOutput;
 }
 
 bool Failed(const ExecResult& result, ErrorRule rule) {

@@ -8,6 +8,7 @@
 #include "schemas/problem.h"
 #include "schemas/tree.h"
 #include "verify/python_executor.h"
+#include "workers/environments/observation.h"
 #include "workers/search/options.h"
 
 namespace gradus {
@@ -40,7 +41,7 @@ struct EnvironmentOptions {
   bool prompt_drift = false;
   int max_step_tokens = 2048;
   int max_output_chars = 1024;
-  bool round_output = false;
+  ObservationStyle output_style = ObservationStyle::kPlain;
   std::string output_lead = "\n";
   std::vector<std::string> extra_tokens;
 };

@@ -56,11 +56,4 @@ struct Ended {
   std::uint64_t cpu_us = 0;
 };
 
-// What Python gets in a job's process.
-struct Job {
-  char nonce[16];
-  std::uint32_t program_bytes;
-  std::uint32_t keep;
-};
-
 }  // namespace gradus::cage

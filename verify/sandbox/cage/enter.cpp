@@ -1,7 +1,9 @@
-// The functions that zygote.py calls, in the order of the life of a slot: enter, serve.
+// The functions that zygote.py calls, in the order of the life of a slot: enter, serve, and in a job's
+// process fail or run.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +14,8 @@
 
 #include "verify/sandbox/cage/jail.h"
 #include "verify/sandbox/cage/landlock.h"
+#include "verify/sandbox/cage/program.h"
+#include "verify/sandbox/cage/report.h"
 #include "verify/sandbox/cage/serve.h"
 
 namespace gradus::cage {
@@ -21,8 +25,11 @@ constexpr int kTrialOk = 7;
 
 // One slot per process, by nature.
 Bars bars;
-PythonForkHooks hooks;
 Roots roots;
+
+// The job of this process. It ends once: what a program calls meanwhile reports nothing.
+Request job;
+bool job_is_open = false;
 
 bool JoinGroups(Reason& reason) {
   for (const auto& file : bars.setup.group_files) {
@@ -124,6 +131,27 @@ void GatherPages() {
   }
 }
 
+void CloseJob() {
+  if (!job_is_open) ::_exit(1);
+  job_is_open = false;
+}
+
+[[noreturn]] void EndJob(const Report& report) {
+  Send(kResultFd, job.nonce, report);
+  ::_exit(0);
+}
+
+// 'R' and the CPU seconds used so far.
+void AnnounceKept() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const long ms = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+                  (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+  char text[40];
+  const int size = std::snprintf(text, sizeof text, "R%ld.%03ld", ms / 1000, ms % 1000);
+  (void)!::write(kKeptControlFd, text, static_cast<std::size_t>(size));
+}
+
 std::uint64_t AddressSpace() {
   char text[64] = {};
   if (::pread(bars.statm, text, sizeof text - 1, 0) <= 0) return 0;
@@ -145,10 +173,6 @@ __attribute__((visibility("default"))) int cage_enter(const char* paths, char* t
   if (::pread(kSetupFd, &bars.setup, sizeof bars.setup, 0) != sizeof bars.setup ||
       bars.setup.size != sizeof bars.setup || !bars.filters.Read(bars.setup, reason)) {
     reason.Add("the supervisor's setup cannot be read");
-    return -1;
-  }
-  if (!hooks.Find()) {
-    reason.Add("this python3 does not export PyOS_AfterFork_Child");
     return -1;
   }
   roots.Add(paths);
@@ -175,21 +199,54 @@ __attribute__((visibility("default"))) int cage_reads_confined() {
   return bars.level >= 2 || bars.rule_set >= 0;
 }
 
-// Returns in the process of a job, confined; see Serve. `kept`: from a job that was asked to stay.
-__attribute__((visibility("default"))) void cage_serve(int kept, Job* job) {
-  if (!kept) {
-    GatherPages();
-    bars.base_bytes = AddressSpace();
-  }
-  Serve(bars, hooks, kept ? kKeptControlFd : kControlFd, kept != 0, job);
+// Returns the size of a job's program, in the process of that job, confined; see Serve.
+__attribute__((visibility("default"))) std::uint32_t cage_serve() {
+  GatherPages();
+  bars.base_bytes = AddressSpace();
+  job = Serve(bars, kControlFd, false);
+  job_is_open = true;
+  return job.program_bytes;
 }
 
-// Descriptors that the program opened and left open.
-__attribute__((visibility("default"))) int cage_open_files() {
-  int count = 0;
-  for (int fd = 3; fd < kOpenFiles; ++fd) {
-    if (fd != kResultFd && fd != kKeptControlFd && ::fcntl(fd, F_GETFD) >= 0) ++count;
+// Whether the job is a prefix that others go on from.
+__attribute__((visibility("default"))) int cage_is_prefix() { return job.keep; }
+
+// The program cannot run: `error`, or nullptr for steps that must run with those before them.
+__attribute__((visibility("default"))) void cage_fail(PyObject* error, const std::uint32_t* ends,
+                                                       std::uint32_t steps) {
+  CloseJob();
+  Report report;
+  if (error) {
+    report = ReportFailure(error, {nullptr, nullptr, nullptr, ends, steps});
+  } else {
+    report.status = Status::kRerun;
   }
-  return count;
+  EndJob(report);
 }
+
+// Runs the program and ends the process; or, when the job is to be kept and may be, serves in its
+// turn and returns the size of a following step's program, in that step's process.
+__attribute__((visibility("default"))) std::uint32_t cage_run(PyObject* code, PyObject* last,
+                                                               PyObject* scope,
+                                                               const std::uint32_t* ends,
+                                                               std::uint32_t steps) {
+  CloseJob();
+  const Report report = RunProgram({code, last, scope, ends, steps});
+  if (!job.keep || report.status != Status::kOk || !MayBeKept()) {
+    FinishThreads();
+    FlushOutput();
+    EndJob(report);
+  }
+  FlushOutput();
+  Send(kResultFd, job.nonce, report);
+  ::dup2(0, 1);
+  ::close(kResultFd);
+  RandomState random;
+  AnnounceKept();
+  job = Serve(bars, kKeptControlFd, true);
+  random.Restore();
+  job_is_open = true;
+  return job.program_bytes;
+}
+
 }

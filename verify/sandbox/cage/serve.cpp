@@ -1,6 +1,5 @@
 #include "verify/sandbox/cage/serve.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -17,13 +16,14 @@
 #include <initializer_list>
 
 #include "verify/sandbox/cage/orphans.h"
+#include "verify/sandbox/cage/python_api.h"
+#include "verify/sandbox/cage/report.h"
 
 namespace gradus::cage {
 namespace {
 
 constexpr int kMaxChildren = 256;
 constexpr int kJobFds = 4;
-constexpr std::uint8_t kSandboxStatus = 4;  // Of a result frame, see python_job.cpp.
 
 struct Child {
   pid_t pid = 0;
@@ -32,7 +32,6 @@ struct Child {
 
 struct Server {
   const Bars& bars;
-  const PythonForkHooks& hooks;
   int control;
   bool kept;
   Child children[kMaxChildren];
@@ -124,55 +123,38 @@ void CloseFds(const JobFds& fds) {
   }
 }
 
-// A job that cannot be confined does not run.
-[[noreturn]] void Refuse(const Request& request, int result, const char* text) {
-  struct __attribute__((packed)) {
-    char nonce[16];
-    std::uint8_t status, has_value;
-    std::int32_t step;
-    std::uint32_t error_size, value_size;
-  } head{};
-  std::memcpy(head.nonce, request.nonce, sizeof head.nonce);
-  head.status = kSandboxStatus;
-  head.step = -1;
-  head.error_size = static_cast<std::uint32_t>(std::strlen(text));
-  char frame[sizeof head + 512];
-  const std::size_t size = head.error_size < 512 ? head.error_size : 512;
-  head.error_size = static_cast<std::uint32_t>(size);
-  std::memcpy(frame, &head, sizeof head);
-  std::memcpy(frame + sizeof head, text, size);
-  (void)!::write(result, frame, sizeof head + size);
-  ::_exit(0);
-}
-
-void BecomeJob(const Server& server, const Request& request, const JobFds& fds, Job* job) {
+void BecomeJob(const Server& server, const Request& request, const JobFds& fds) {
   char text[512];
   Reason reason(text, sizeof text);
   const bool confined = server.kept ? LockDownAgain(server.bars, request, fds, reason)
                                     : LockDown(server.bars, request, fds, reason);
-  // Where the pipe is depends on how far it came; both places are tried.
-  if (!confined) Refuse(request, ::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : fds.result, text);
-  server.hooks.child();
-  std::memcpy(job->nonce, request.nonce, sizeof job->nonce);
-  job->program_bytes = request.program_bytes;
-  job->keep = request.keep;
+  if (!confined) {
+    // It does not run. Where the pipe is depends on how far it came.
+    Report report;
+    report.status = Status::kSandbox;
+    report.error = text;
+    report.error_size = std::strlen(text);
+    Send(::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : fds.result, request.nonce, report);
+    ::_exit(0);
+  }
+  PyOS_AfterFork_Child();
 }
 
 // True in the child.
-bool StartJob(Server& server, const Request& request, const JobFds& fds, Job* job) {
+bool StartJob(Server& server, const Request& request, const JobFds& fds) {
   Child* free_place = nullptr;
   for (Child& c : server.children) {
     if (c.pid == 0) free_place = &c;
   }
   long pid = -1;
   if (free_place) {
-    server.hooks.before();
+    PyOS_BeforeFork();
     pid = ForkProcess(server.bars.level >= 2 && !server.kept, server.bars.setup.magic);
     if (pid == 0) {
-      BecomeJob(server, request, fds, job);
+      BecomeJob(server, request, fds);
       return true;
     }
-    server.hooks.parent();
+    PyOS_AfterFork_Parent();
   }
   CloseFds(fds);
   if (pid < 0) Leave(server);  // The supervisor starts the slot afresh.
@@ -187,13 +169,6 @@ void KillById(const Server& server, std::uint64_t id) {
 }
 
 }  // namespace
-
-bool PythonForkHooks::Find() {
-  before = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "PyOS_BeforeFork"));
-  parent = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "PyOS_AfterFork_Parent"));
-  child = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "PyOS_AfterFork_Child"));
-  return before && parent && child;
-}
 
 long ForkProcess(bool own_pids, std::uint64_t magic) {
   // The C library keeps the thread's number in memory; the kernel renews it in the child, as fork()
@@ -210,8 +185,8 @@ long ForkProcess(bool own_pids, std::uint64_t magic) {
 #endif
 }
 
-void Serve(const Bars& bars, const PythonForkHooks& hooks, int control, bool kept, Job* job) {
-  Server server{bars, hooks, control, kept, {}};
+Request Serve(const Bars& bars, int control, bool kept) {
+  Server server{bars, control, kept, {}};
   sigset_t waiting;
   BlockSignals(&waiting);
   for (;;) {
@@ -223,8 +198,8 @@ void Serve(const Bars& bars, const PythonForkHooks& hooks, int control, bool kep
     if (!Receive(server, &request, &fds)) continue;
     if (request.kind == 'K') {
       KillById(server, request.id);
-    } else if (StartJob(server, request, fds, job)) {
-      return;
+    } else if (StartJob(server, request, fds)) {
+      return request;
     }
   }
 }

@@ -3,17 +3,9 @@
 
 namespace gradus::cage {
 
-// Python's own preparation of a fork, found in the interpreter that loaded the library.
-struct PythonForkHooks {
-  void (*before)() = nullptr;
-  void (*parent)() = nullptr;
-  void (*child)() = nullptr;
-  bool Find();
-};
-
 // Serves requests from `control` until it is closed, which ends this process. Returns only in the
-// process of a new job, confined. `kept`: this process is itself a kept job.
-void Serve(const Bars& bars, const PythonForkHooks& hooks, int control, bool kept, Job* job);
+// process of a new job, confined, with its request. `kept`: this process is itself a kept job.
+Request Serve(const Bars& bars, int control, bool kept);
 
 // A child that is process 1 of its own PID namespace where `own_pids`, else an ordinary fork.
 // `magic` opens the way through the filter of a kept job.
