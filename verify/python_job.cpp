@@ -22,6 +22,7 @@ enum class FrameStatus : std::uint8_t {
   kMemory = 3,
   kSandbox = 4,  // The cage could not confine the process, which then ran nothing.
   kRerun = 5,
+  kSignal = 6,  // The step holds its number.
 };
 
 struct Frame {
@@ -41,6 +42,8 @@ std::optional<Outcome> OutcomeOf(std::uint8_t status) {
       return Outcome::kExitCall;
     case FrameStatus::kMemory:
       return Outcome::kMemoryLimit;
+    case FrameStatus::kSignal:
+      return Outcome::kSignal;
     case FrameStatus::kSandbox:
     case FrameStatus::kRerun:
       return Outcome::kSandboxError;
@@ -72,6 +75,11 @@ bool CpuSpent(const ChildEnd& end, const ExecLimits& limits) {
   return end.cpu_s >= std::ceil(limits.cpu_s) - 0.05;
 }
 
+std::string SignalText(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return fmt::format("signal {} (SIG{})", signal, name ? name : "?");
+}
+
 void JudgeSignal(const ChildEnd& end, const ExecLimits& limits, ExecResult& result) {
   const int signal = WTERMSIG(end.status);
   if (signal == SIGXCPU || (signal == SIGKILL && CpuSpent(end, limits))) {
@@ -85,8 +93,7 @@ void JudgeSignal(const ChildEnd& end, const ExecLimits& limits, ExecResult& resu
     result.error = "killed, not by us (out of memory, or by itself)";
   } else {
     result.outcome = Outcome::kSignal;
-    const char* name = ::sigabbrev_np(signal);
-    result.error = fmt::format("signal {} (SIG{})", signal, name ? name : "?");
+    result.error = SignalText(signal);
   }
 }
 
@@ -107,6 +114,10 @@ void JudgeExit(const ChildEnd& end, std::string_view bytes, const Nonce& nonce,
   result.outcome = frame->outcome;
   result.error = std::move(frame->error);
   result.error_step = frame->step;
+  if (result.outcome == Outcome::kSignal) {
+    result.error = SignalText(frame->step);
+    result.error_step = -1;
+  }
   result.value = std::move(frame->value);
 }
 

@@ -169,7 +169,7 @@ class Runner:
         self.stop()
         options = self.options
         self.exec = GradusExec(options.gradus, options.slots, options.level, self.uid, self.canaries.environment,
-                               self.log)
+                               self.log, ["--warm-states", "1"] if options.as_prefix else [])
         warm = self.exec.run([dict(CONTROL, limits={"wall_s": 60, "cpu_s": 60})] * options.slots, 180)
         if any(record["stdout"] != "pong\n" for record in warm):
             raise SystemExit(f"gradus exec does not run a plain program: {warm[0]}")
@@ -178,6 +178,7 @@ class Runner:
             raise SystemExit(f"asked for level {options.level}, records say {self.level}")
         if self.host is None:
             self.learn()
+        self.host.kept = options.slots if options.as_prefix else 0
         self.host.remember(self.exec.pid)
 
     def learn(self):
@@ -238,9 +239,13 @@ class Runner:
         patience = 2 * max(job["limits"]["wall_s"] for job in jobs) + 10
         return self.exec.run(jobs, patience, self.watch_memory)
 
+    def form(self, program):
+        """The program as it is sent: whole, or as the prefix of a step, whose process may be kept to fork it."""
+        return [program, "pass\n"] if self.options.as_prefix else program
+
     def on_all_slots(self, program, limits):
         """The same program on every slot, as one cannot choose a slot."""
-        return self.send([{"program": program, "limits": limits}] * self.options.slots)
+        return self.send([{"program": self.form(program), "limits": limits}] * self.options.slots)
 
     def play(self, rows):
         """Complaints of each row, and those that belong to the round as a whole."""
@@ -250,7 +255,7 @@ class Runner:
         tokens = self.canaries.tokens()
         rows = [fill_in(row, tokens) for row in rows]
         try:
-            records = self.send([{"program": row["program"], "limits": row["limits"]} for row in rows])
+            records = self.send([{"program": self.form(row["program"]), "limits": row["limits"]} for row in rows])
             for row, record in zip(rows, records):
                 own[row["id"]] += record_complaints(row, record)
                 if self.options.verbose:
@@ -363,6 +368,7 @@ def parse(arguments):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", nargs="+", type=pathlib.Path, help="files of rows in place of the usual ones")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these rows, or categories")
+    parser.add_argument("--as-prefix", action="store_true", help="run each as what a kept process forks a step from")
     parser.add_argument("--expect-violations", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="print the outcome of each row")
     options = parser.parse_args(arguments)

@@ -108,10 +108,10 @@ def command(program, uid, arguments):
 class GradusExec:
     """One running `gradus exec`; jobs in, records out."""
 
-    def __init__(self, program, slots, level, uid, environment, log):
+    def __init__(self, program, slots, level, uid, environment, log, more=()):
         self.slots = slots
         self.log = log
-        arguments = ["--slots", str(slots)] + (["--level", level] if level else [])
+        arguments = ["--slots", str(slots)] + (["--level", level] if level else []) + list(more)
         line, who = command(program, uid, arguments)
         with open(log, "ab") as errors:
             # A session of its own: Ctrl-C ends us, and we end it.

@@ -92,6 +92,11 @@ TEST_CASE("Every kind of end has its outcome") {
       {"import os\nos.closerange(0, 64)\nprint('x')", Outcome::kNoResult},
       {"import ctypes\nctypes.string_at(0)", Outcome::kSignal},
       {"import os\nos.abort()", Outcome::kSignal},
+      {"import faulthandler\nfaulthandler._sigsegv()", Outcome::kSignal},
+      {"import signal, time\nsignal.alarm(1)\ntime.sleep(5)", Outcome::kSignal},
+      {"import signal\nsignal.signal(signal.SIGALRM, lambda *a: print('ring'))\n"
+       "signal.setitimer(0, 0.05)\nsignal.pause()",
+       Outcome::kOk},
       {"import os\nos.kill(os.getpid(), 9)", Outcome::kException},
       {"b = bytearray(10 ** 10)", Outcome::kMemoryLimit},
       {"a = []\nwhile True: a.append('x' * 1000000)", Outcome::kMemoryLimit},

@@ -1,5 +1,5 @@
-// The functions that zygote.py calls, in the order of the life of a slot: enter, serve, and in a job's
-// process fail or run.
+// The functions that zygote.py calls, in the order of the life of a slot: enter, serve, and in a
+// job's process fail or run.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -213,7 +213,7 @@ __attribute__((visibility("default"))) int cage_is_prefix() { return job.keep; }
 
 // The program cannot run: `error`, or nullptr for steps that must run with those before them.
 __attribute__((visibility("default"))) void cage_fail(PyObject* error, const std::uint32_t* ends,
-                                                       std::uint32_t steps) {
+                                                      std::uint32_t steps) {
   CloseJob();
   Report report;
   if (error) {
@@ -227,9 +227,9 @@ __attribute__((visibility("default"))) void cage_fail(PyObject* error, const std
 // Runs the program and ends the process; or, when the job is to be kept and may be, serves in its
 // turn and returns the size of a following step's program, in that step's process.
 __attribute__((visibility("default"))) std::uint32_t cage_run(PyObject* code, PyObject* last,
-                                                               PyObject* scope,
-                                                               const std::uint32_t* ends,
-                                                               std::uint32_t steps) {
+                                                              PyObject* scope,
+                                                              const std::uint32_t* ends,
+                                                              std::uint32_t steps) {
   CloseJob();
   const Report report = RunProgram({code, last, scope, ends, steps});
   if (!job.keep || report.status != Status::kOk || !MayBeKept()) {
@@ -248,5 +248,4 @@ __attribute__((visibility("default"))) std::uint32_t cage_run(PyObject* code, Py
   job_is_open = true;
   return job.program_bytes;
 }
-
 }

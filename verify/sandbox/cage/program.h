@@ -8,9 +8,9 @@ namespace gradus::cage {
 
 // A program, or some steps of one, ready to run.
 struct Program {
-  PyObject* code = nullptr;    // All but a final expression.
-  PyObject* last = nullptr;    // A final expression, or None.
-  PyObject* scope = nullptr;   // Its global names.
+  PyObject* code = nullptr;             // All but a final expression.
+  PyObject* last = nullptr;             // A final expression, or None.
+  PyObject* scope = nullptr;            // Its global names.
   const std::uint32_t* ends = nullptr;  // Last line of each step, those of earlier jobs included.
   std::uint32_t steps = 0;
 };

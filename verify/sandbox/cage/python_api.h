@@ -27,8 +27,8 @@ int PyBytes_AsStringAndSize(PyObject*, char** text, Py_ssize_t* size);
 long PyLong_AsLong(PyObject*);
 void PyDict_Clear(PyObject*);
 PyObject* PyDict_GetItemString(PyObject*, const char* name);  // Borrowed.
-PyObject* PyImport_GetModuleDict();                          // Borrowed.
-PyObject* PySys_GetObject(const char* name);                 // Borrowed.
+PyObject* PyImport_GetModuleDict();                           // Borrowed.
+PyObject* PySys_GetObject(const char* name);                  // Borrowed.
 
 void PyErr_Fetch(PyObject** type, PyObject** value, PyObject** trace);
 void PyErr_NormalizeException(PyObject** type, PyObject** value, PyObject** trace);

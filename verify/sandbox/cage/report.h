@@ -4,8 +4,8 @@
 
 namespace gradus::cage {
 
-// Status byte of a result frame, as python_job.cpp reads it. kRerun: these steps mean something else
-// when they are compiled apart from those before them.
+// Status byte of a result frame, as python_job.cpp reads it. kRerun: these steps mean something
+// else when they are compiled apart from those before them.
 enum class Status : std::uint8_t {
   kOk = 0,
   kException = 1,
@@ -13,6 +13,7 @@ enum class Status : std::uint8_t {
   kMemory = 3,
   kSandbox = 4,
   kRerun = 5,
+  kSignal = 6,  // Its number is in the place of the step.
 };
 
 // How a program ended. Texts are UTF-8, cut where they are too long.

@@ -18,6 +18,7 @@
 #include "verify/sandbox/cage/orphans.h"
 #include "verify/sandbox/cage/python_api.h"
 #include "verify/sandbox/cage/report.h"
+#include "verify/sandbox/cage/signals.h"
 
 namespace gradus::cage {
 namespace {
@@ -137,6 +138,7 @@ void BecomeJob(const Server& server, const Request& request, const JobFds& fds) 
     Send(::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : fds.result, request.nonce, report);
     ::_exit(0);
   }
+  if (server.bars.level >= 2) EndBySignals(request);
   PyOS_AfterFork_Child();
 }
 
