@@ -11,6 +11,7 @@ namespace gradus {
 namespace {
 
 constexpr std::size_t kMaxLength = 1u << 17;
+constexpr int kMaxWords = 4;  // Longer sentences are said in other words too often.
 
 int Rank(const Comparison& comparison) {
   switch (comparison.judgement.verdict) {
@@ -93,6 +94,9 @@ GoldAnswer ReadGold(std::string_view text) {
 std::string GoldProblem(const GoldAnswer& gold) {
   if (gold.reading.answer.empty()) return "empty";
   if (!gold.reading.expr) return "unreadable";
+  const Expr& expr = *gold.reading.expr;
+  const bool words = expr.kind == ExprKind::kText;
+  if (words && std::count(expr.name.begin(), expr.name.end(), ' ') > kMaxWords) return "prose";
   // Without the short cut for equal texts: the structure itself must be comparable.
   if (IsChoice(gold.reading)) return "";
   const Comparison self = BestComparison(gold.reading, gold.reading, {});

@@ -28,8 +28,8 @@ struct GoldAnswer {
 };
 GoldAnswer ReadGold(std::string_view text);
 
-// Why a gold is of no use to label with: "empty", "unreadable", "differs from itself"; "" when it
-// is good. Prose that can only be compared word by word is unreadable.
+// Why a gold is of no use to label with: "empty", "unreadable", "prose" (only equal word by word),
+// "differs from itself"; "" when it is good.
 std::string GoldProblem(const GoldAnswer& gold);
 
 // A judgement without algebra, and the program that would decide when it could not.

@@ -45,7 +45,7 @@ TEST_CASE("At least 98 % of the labelled cases are judged as labelled, with one 
     const std::string policy = row.value("policy", "");
     if (accepted != equal || !policy.empty()) {
       MESSAGE(row["id"].get<std::string>(), " ", policy, " label ", equal, ": ",
-              ToString(judgement.verdict), " ", judgement.reason, " | ",
+              std::string(ToString(judgement.verdict)), " ", judgement.reason, " | ",
               row["gold"].get<std::string>().substr(0, 60), " | ",
               row["pred"].get<std::string>().substr(0, 60));
     }
@@ -73,13 +73,13 @@ TEST_CASE("Every gold of the problem files equals itself") {
       ++golds;
       CHECK(GradeNatively(gold, answer).judgement.verdict == Verdict::kCorrect);
       const std::string problem = GoldProblem(gold);
-      if (problem == "unreadable") ++unreadable;
+      if (problem == "unreadable" || problem == "prose") ++unreadable;
       if (problem == "differs from itself" || problem == "empty") {
         ++unequal;
-        MESSAGE(name, ": ", problem, ": ", answer.substr(0, 100));
+        MESSAGE(std::string(name), ": ", problem, ": ", answer.substr(0, 100));
       }
     }
-    MESSAGE(name, ": ", golds, " golds, ", unreadable, " unreadable, ", unequal,
+    MESSAGE(std::string(name), ": ", golds, " golds, ", unreadable, " unreadable, ", unequal,
             " not equal to themselves");
     CHECK(unequal == 0);
   }
@@ -97,7 +97,7 @@ TEST_CASE("ToRA's recorded correctness is reproduced by its own mode") {
     const Verdict ours = Grade(gold, predicted).verdict;
     if ((ours == Verdict::kCorrect) != row["correct"].get<bool>()) {
       MESSAGE("strict differs: gold ", gold, " prediction ", predicted.substr(0, 60), " ",
-              ToString(ours));
+              std::string(ToString(ours)));
     }
   }
   MESSAGE(same, " of ", rows);

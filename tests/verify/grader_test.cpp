@@ -143,6 +143,8 @@ TEST_CASE("Expressions are equal when their values are") {
       {"|x|", "\\sqrt{x^2}"},
       {"e^{2x}", "exp(2*x)"},
       {"\\frac{x^{2/3}}{3}", "\\frac{1}{3}\\sqrt[3]{x}^2"},
+      {"6xyz", "6 z x y"},
+      {"abc", "cab"},
       {"n!", "n (n-1)!"},
       {"a_{n+1}", "a_{1+n}"},
       {"\\sum_{k=1}^{n} k", "\\frac{n(n+1)}{2}"},
@@ -179,6 +181,11 @@ TEST_CASE("Tuples keep their order, lists and sets do not") {
       {"5", "\\{5\\}"},
       {"1, 2, \\ldots, n", "1,2,...,n"},
       {"\\begin{bmatrix} 1 \\\\ 2 \\end{bmatrix}", "(1, 2)"},
+      {"\\begin{pmatrix} 4 & 1 \\\\ 0 & 2 \\end{pmatrix}",
+       "\\begin{pmatrix} 1 & 1 \\\\ 0 & 2 \\end{pmatrix} + 3 \\begin{pmatrix} 1 & 0 \\\\ 0 & 0 "
+       "\\end{pmatrix}"},
+      {"-2", "\\begin{vmatrix} 1 & 2 \\\\ 3 & 4 \\end{vmatrix}"},
+      {"x=1, y=2", "\\left\\{\\begin{array}{l} x = 1, \\\\ y = 2 \\end{array}\\right."},
   };
   const AnswerPair wrong[] = {
       {"(1, 2)", "(2, 1)"},   {"(1, 2)", "(1, 2, 3)"},
@@ -385,7 +392,7 @@ TEST_CASE("Golds are read once, equal themselves, and say when they are of no us
   CHECK(GoldProblem(ReadGold("")) == "empty");
   CHECK(GoldProblem(ReadGold("$ $")) == "empty");
   CHECK(GoldProblem(ReadGold("The rank of the matrix is the same as saying $x$ spans $y$.")) ==
-        "unreadable");
+        "prose");
   CHECK(GoldProblem(ReadGold("1/0")) == "");
 }
 

@@ -84,7 +84,10 @@ Comparison CompareWithRelation(const ExprPtr& gold, const ExprPtr& predicted,
   }
   const bool both = gold->kind == ExprKind::kRelation && predicted->kind == ExprKind::kRelation;
   const bool set_for_relation = b.name != "" && (IsSetLike(*b.value) || IsCollection(*b.value));
-  if (both && !(a_relation && set_for_relation)) return CompareRelations(*gold, *predicted);
+  const bool relation_for_set = !a_relation && IsSetLike(*a.value);
+  if (both && !(a_relation && set_for_relation) && !relation_for_set) {
+    return CompareRelations(*gold, *predicted);
+  }
   if (a_relation) {
     const bool set = IsSetLike(*b.value) || b.value->kind == ExprKind::kTuple ||
                      b.value->kind == ExprKind::kList;

@@ -6,6 +6,7 @@
 #include "verify/answers/sampled_value.h"
 #include "verify/answers/screen.h"
 #include "verify/answers/shape.h"
+#include "verify/answers/spelling.h"
 
 namespace gradus {
 namespace {
@@ -182,6 +183,18 @@ Comparison Better(const Comparison& first, const Comparison& second) {
   return rank(second) > rank(first) ? second : first;
 }
 
+// "5 m" may be a product or a length: it is a length when the other side has that unit.
+Quantity WithUnitOf(const Quantity& quantity, const std::string& unit) {
+  const Expr& body = *quantity.body;
+  if (!quantity.unit.empty() || unit.empty() || body.kind != ExprKind::kMul) return quantity;
+  const Expr& last = *body.parts.back();
+  if (last.kind != ExprKind::kSymbol || (UnitName(last.name) != unit && last.name != unit)) {
+    return quantity;
+  }
+  std::vector<ExprPtr> rest(body.parts.begin(), body.parts.end() - 1);
+  return {rest.size() == 1 ? rest[0] : MakeExpr(ExprKind::kMul, rest), quantity.percent, unit};
+}
+
 ExprPtr Scaled(const ExprPtr& expr, const ExprPtr& factor) {
   return MakeExpr(ExprKind::kMul, {expr, factor});
 }
@@ -190,7 +203,9 @@ ExprPtr Scaled(const ExprPtr& expr, const ExprPtr& factor) {
 
 Comparison CompareScalars(const ExprPtr& gold, const ExprPtr& predicted,
                           const Tolerance& tolerance) {
-  const Quantity a = QuantityOf(gold), b = QuantityOf(predicted);
+  Quantity a = QuantityOf(gold), b = QuantityOf(predicted);
+  a = WithUnitOf(a, b.unit);
+  b = WithUnitOf(b, a.unit);
   if (a.body->kind == ExprKind::kRatio && b.body->kind == ExprKind::kRatio) {
     return CompareRatios(*a.body, *b.body, tolerance);
   }

@@ -89,7 +89,7 @@ ExprPtr Parser::Primary() {
     case Kind::kCommand:
       return Command();
     case Kind::kBegin:
-      return Environment();
+      return Environment(Rows::kCells);
     case Kind::kText: {
       const std::string text = token.text;
       ++at_;

@@ -235,6 +235,12 @@ ExprPtr Parser::Braced() {
 // "\{": a set by its elements or by a condition.
 ExprPtr Parser::SetBraces() {
   Expect("\\{");
+  if (Peek().kind == Kind::kBegin) {
+    // A brace in front of lines: a system of equations.
+    const ExprPtr system = Environment(Rows::kLines);
+    TakeSymbol("\\}");
+    return system;
+  }
   const Level level(*this);
   const bool bars = std::exchange(in_bars_, false), set = std::exchange(in_set_, true);
   const ExprPtr list = List();
@@ -251,11 +257,12 @@ ExprPtr Parser::SetBraces() {
   return MakeExpr(ExprKind::kSet, std::move(parts));
 }
 
-// \begin{pmatrix} ... \end{pmatrix} and its kin.
-ExprPtr Parser::Environment() {
+// \begin{pmatrix} ... \end{pmatrix} and its kin; other environments hold lines, which are a list.
+ExprPtr Parser::Environment(Rows rows) {
   const Level level(*this);
   const std::string name = Peek().text;
-  if (name.find("matrix") == std::string::npos && name != "array") throw Unreadable{};
+  const bool matrix_name = name.find("matrix") != std::string::npos || name == "array";
+  if (rows == Rows::kLines || !matrix_name) return Lines();
   ++at_;
   auto matrix = std::make_shared<Expr>();
   matrix->kind = ExprKind::kMatrix;
@@ -282,6 +289,24 @@ ExprPtr Parser::Environment() {
   ++at_;
   if (name == "vmatrix") return MakeExpr(ExprKind::kCall, {matrix}, "det");
   return matrix;
+}
+
+// x = 1, \\ y = 2
+ExprPtr Parser::Lines() {
+  ++at_;
+  Parts lines;
+  while (Peek().kind != Kind::kEnd) {
+    if (AtSymbol("newline") || AtConnective()) {
+      ++at_;
+      continue;
+    }
+    // The signs of aligned equations stand behind a "&".
+    std::erase_if(tokens_, [](const AnswerToken& token) { return token.IsSymbol("&"); });
+    lines.push_back(Relation());
+  }
+  if (AtEnd() || lines.empty()) throw Unreadable{};
+  ++at_;
+  return lines.size() == 1 ? lines[0] : MakeExpr(ExprKind::kList, std::move(lines));
 }
 
 }  // namespace gradus

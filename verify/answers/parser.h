@@ -39,7 +39,9 @@ class Parser {
   ExprPtr Bracketed();
   ExprPtr Braced();
   ExprPtr SetBraces();
-  ExprPtr Environment();
+  enum class Rows { kCells, kLines };
+  ExprPtr Environment(Rows rows);
+  ExprPtr Lines();
   ExprPtr MatrixOfRows(const Parts& rows);
 
   // parse_terms.cpp

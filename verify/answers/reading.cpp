@@ -4,6 +4,7 @@
 
 #include "verify/answers/characters.h"
 #include "verify/answers/extract.h"
+#include "verify/answers/matrix.h"
 #include "verify/answers/parse.h"
 #include "verify/answers/spelling.h"
 #include "verify/answers/token.h"
@@ -17,29 +18,53 @@ using Tokens = std::vector<AnswerToken>;
 constexpr std::size_t kMaxAnswer = 4000;  // Bytes; longer answers are compared as texts only.
 constexpr int kMaxWordsAroundGold = 5;
 
-bool IsTerm(const std::string& word) {
+bool IsKnownTerm(const std::string& word) {
   if (word.size() < 3 || !FunctionName(word).empty() || IsSymbolName(word)) return true;
   if (IsPercentWord(word) || !NumberOfWord(word).empty()) return true;
-  const std::string lower = LowerCase(word);
-  if (lower == "and" || lower == "open") return true;
-  // "sinx", "lnab": a function that grew together with its argument.
-  for (std::string_view prefix : {"sin", "cos", "tan", "log", "ln"}) {
-    if (word.starts_with(prefix) && word.size() <= prefix.size() + 2) return true;
+  for (std::string_view known : {"and", "And", "open", "Lopen", "Ropen", "True", "False"}) {
+    if (word == known) return true;
   }
-  return lower == "lopen" || lower == "ropen" || word == "True" || word == "False";
+  // "sinx", "lnab", "rpi": a name that grew together with its neighbour.
+  for (std::string_view name : {"sin", "cos", "tan", "log", "ln", "pi"}) {
+    if (word.size() > name.size() + 2) continue;
+    if (word.starts_with(name) || word.ends_with(name)) return true;
+  }
+  return false;
+}
+
+// Whether a run of letters is a product: "2abc", "xyz", "ABCD", "a_{max}".
+bool IsProduct(const Tokens& tokens, std::size_t at) {
+  const std::string& word = tokens[at].text;
+  const auto is_operator = [&](std::size_t i) {
+    if (i >= tokens.size() || tokens[i].kind != Kind::kSymbol) return false;
+    return std::string_view("+-*/^_=:").find(tokens[i].text) != std::string_view::npos;
+  };
+  const bool subscript =
+      at > 0 && (tokens[at - 1].IsSymbol("_") ||
+                 (at > 1 && tokens[at - 1].IsSymbol("{") && tokens[at - 2].IsSymbol("_")));
+  if (subscript) return true;
+  if (word.size() > 5) return false;
+  const bool capitals = std::none_of(word.begin(), word.end(), [](char c) { return c >= 'a'; });
+  if (capitals && tokens.size() > 1) return true;
+  if (word.size() > 4) return false;
+  bool ascending = true;
+  for (std::size_t i = 1; i < word.size(); ++i) ascending = ascending && word[i] == word[i - 1] + 1;
+  const bool vowels = word.find_first_of("aeiouAEIOU") != std::string::npos;
+  const bool glued = at > 0 && !tokens[at].spaced && tokens[at - 1].kind == Kind::kNumber;
+  return ascending || !vowels || glued || is_operator(at + 1) || (at > 0 && is_operator(at - 1));
 }
 
 // Words that are no mathematics, nor units behind a number.
 int CountWords(const Tokens& tokens) {
   int words = 0;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i].kind != Kind::kLetters || IsTerm(tokens[i].text)) continue;
+    if (tokens[i].kind != Kind::kLetters || IsKnownTerm(tokens[i].text)) continue;
     const bool counted =
         i > 0 && !UnitName(tokens[i].text).empty() &&
         (tokens[i - 1].kind == Kind::kNumber || tokens[i - 1].IsSymbol("}") ||
          tokens[i - 1].IsSymbol(")") || tokens[i - 1].kind == Kind::kText ||
          (tokens[i - 1].kind == Kind::kLetters && !UnitName(tokens[i - 1].text).empty()));
-    if (!counted) ++words;
+    if (!counted && !IsProduct(tokens, i)) ++words;
   }
   return words;
 }
@@ -125,7 +150,7 @@ Reading ReadTokens(std::string_view answer) {
   }
   const bool separated =
       std::any_of(tokens.begin(), tokens.end(), [](const auto& t) { return t.separated; });
-  reading.expr = ParseAnswer(std::move(tokens));
+  reading.expr = WithMatricesWorkedOut(ParseAnswer(std::move(tokens)));
   if (separated) {
     Tokens split = TokenizeAnswer(answer, Thousands::kSplit);
     TrimTokens(split);
@@ -161,7 +186,14 @@ Reading ReadAnswer(std::string_view text, AnswerSide side) {
     if (!found.rule.empty()) return ReadTokens(UnwrapAnswer(found.answer));
   }
   const Reading whole = ReadTokens(UnwrapAnswer(text));
-  if (whole.expr || whole.answer.empty()) return whole;
+  if (whole.answer.empty()) return whole;
+  const bool words = whole.expr && whole.expr->kind == ExprKind::kText;
+  if (words && side == AnswerSide::kPredicted) {
+    // "The answer is B."
+    const Extracted found = ExtractFinalAnswer(text);
+    if (found.rule == "answer-phrase") return ReadTokens(UnwrapAnswer(found.answer));
+  }
+  if (whole.expr) return whole;
   // A sentence with the answer in it.
   if (text.size() <= kMaxAnswer && CountWords(TokenizeAnswer(text)) == 0) return whole;
   const std::string inner =

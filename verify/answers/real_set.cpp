@@ -22,7 +22,8 @@ std::optional<std::string> OnlyVariable(const Expr& expr) {
 }
 
 Member Holds(char op, long double left, long double right) {
-  const long double slack = 1e-13L * (1 + std::abs(left) + std::abs(right));
+  const bool finite = std::isfinite(left) && std::isfinite(right);
+  const long double slack = finite ? 1e-13L * (1 + std::abs(left) + std::abs(right)) : 0;
   const bool same = left == right || std::abs(left - right) <= slack;
   switch (op) {
     case relation::kEqual:

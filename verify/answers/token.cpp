@@ -58,18 +58,32 @@ class Tokenizer {
     while (IsDigit(Peek(0))) digits += text_[at_++];
   }
 
+  // Length of "{,}" with blanks anywhere, or 0.
+  std::size_t BracedComma() const {
+    std::size_t n = 0;
+    for (const char expected : {'{', ',', '}'}) {
+      while (Peek(n) == ' ') ++n;
+      if (Peek(n) != expected) return 0;
+      ++n;
+    }
+    return n;
+  }
+
+  bool ThreeDigitsAt(std::size_t n) const {
+    return IsDigit(Peek(n)) && IsDigit(Peek(n + 1)) && IsDigit(Peek(n + 2)) &&
+           !IsDigit(Peek(n + 3));
+  }
+
   // Length of a thousands separator here that is followed by exactly three digits, or 0. Inside
   // brackets a bare comma separates the elements of a tuple.
   std::size_t Separator() const {
+    if (const std::size_t n = BracedComma(); n > 0 && ThreeDigitsAt(n)) return n;
     for (std::string_view separator :
-         {"{,}", ",\\!", ",\\,", "\\,", "\\!", ",", " ", "\u202F", "\u2009"}) {
+         {",\\!", ",\\,", "\\,", "\\!", ",", " ", "\u202F", "\u2009"}) {
       if (!StartsWith(separator)) continue;
       if (separator == "," && (depth_ > 0 || rule_ == Thousands::kSplit)) continue;
       const std::size_t n = separator.size();
-      if (IsDigit(Peek(n)) && IsDigit(Peek(n + 1)) && IsDigit(Peek(n + 2)) &&
-          !IsDigit(Peek(n + 3)) && (separator != " " || Peek(n + 3) != '/')) {
-        return n;
-      }
+      if (ThreeDigitsAt(n) && (separator != " " || Peek(n + 3) != '/')) return n;
     }
     return 0;
   }
