@@ -56,6 +56,10 @@ Comparison CompareReadings(const Reading& gold, const Reading& predicted,
                            const Tolerance& tolerance) {
   if (predicted.answer.empty()) return Decided(Verdict::kWrong, "no-answer");
   if (IsChoice(gold)) return GradeChoice(gold.choice, predicted.choice);
+  // A gold that names its option with the value, "(B) 25", and the letter alone.
+  if (gold.choice != 0 && gold.choice == predicted.choice && IsChoice(predicted)) {
+    return Decided(Verdict::kCorrect, "choice");
+  }
   if (!gold.normal.empty() && gold.normal == predicted.normal) {
     return Decided(Verdict::kCorrect, "same-text");
   }

@@ -121,7 +121,16 @@ bool IsIntervalLike(const Expr& expr) {
 
 Comparison CompareSets(const ExprPtr& gold, const ExprPtr& predicted, const Tolerance& tolerance) {
   if (IsIntervalLike(*gold) && IsIntervalLike(*predicted)) {
-    const auto ends = [](const Expr& e) { return e.kind == ExprKind::kTuple ? "()" : e.name; };
+    const auto ends = [](const Expr& e) {
+      std::string brackets = e.kind == ExprKind::kTuple ? "()" : e.name;
+      // Nothing is said by a closed end at infinity.
+      const auto infinite = [](const Expr& end) {
+        return end.kind == ExprKind::kSymbol && end.name == "oo";
+      };
+      if (AnyPart(*e.parts[0], infinite)) brackets[0] = '(';
+      if (AnyPart(*e.parts[1], infinite)) brackets[1] = ')';
+      return brackets;
+    };
     const Comparison values = CompareInOrder(gold->parts, predicted->parts, tolerance);
     if (ends(*gold) == ends(*predicted)) return values;
     return Decided(Verdict::kWrong, "interval-ends");
@@ -135,7 +144,15 @@ Comparison CompareSets(const ExprPtr& gold, const ExprPtr& predicted, const Tole
         [&](const ExprPtr& x, const ExprPtr& y) { return CompareAnswers(x, y, tolerance); });
     if (pieces.judgement.verdict == Verdict::kCorrect) return pieces;
   }
-  return FromScreen(ScreenSets(*gold, *predicted), "sets");
+  const Comparison sets = FromScreen(ScreenSets(*gold, *predicted), "sets");
+  const bool conditions =
+      AnyPart(*predicted, [](const Expr& e) { return e.kind == ExprKind::kRelation; });
+  const bool equal = sets.judgement.verdict == Verdict::kCorrect;
+  if (equal && conditions && !tolerance.relation_for_set &&
+      !AnyPart(*gold, [](const Expr& e) { return e.kind == ExprKind::kRelation; })) {
+    return Decided(Verdict::kUnverifiable, "relation-for-set");
+  }
+  return sets;
 }
 
 // Rows or columns are written as tuples too.

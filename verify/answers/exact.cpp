@@ -136,7 +136,8 @@ std::optional<ShownDigits> DigitsShown(const Expr& expr) {
   for (int i = 0; i < 2; ++i) {
     const Expr &literal = *expr.parts[i], &factor = *expr.parts[1 - i];
     const bool ten = factor.kind == ExprKind::kPower && factor.parts[0]->value == 10;
-    const bool sign = factor.kind == ExprKind::kNumber && factor.value == -1;
+    const bool sign = factor.kind == ExprKind::kNumber &&
+                      (factor.value == -1 || factor.value * 100 == 1);  // Or a percent sign.
     const auto shown = ten || sign ? DigitsShown(literal) : std::nullopt;
     const auto scale = shown ? ExactValue(factor) : std::nullopt;
     if (scale) return ShownDigits{shown->significant, abs(*scale) * shown->unit};

@@ -183,7 +183,8 @@ ExprPtr Parser::Letters() {
     if (run.starts_with(prefix) && run.size() <= prefix.size() + 2) length = prefix.size();
   }
   const std::string name = run.substr(0, length);
-  const bool starred = (at_ > 0 && tokens_[at_ - 1].IsSymbol("*")) || Peek(1).IsSymbol("*");
+  const bool starred =
+      (at_ > 0 && tokens_[at_ - 1].IsSymbol("*")) || Peek(1).IsSymbol("*") || Peek(1).doubled;
   if (run.size() > length) {
     token.text = run.substr(length);
     token.spaced = false;
@@ -227,7 +228,7 @@ ExprPtr Parser::Command() {
   if (std::find(std::begin(kUnreadable), std::end(kUnreadable), name) != std::end(kUnreadable)) {
     throw Unreadable{};
   }
-  return MakeSymbol(name);
+  return MakeSymbol(name == "varepsilon" ? "epsilon" : name);
 }
 
 // What LaTeX takes as an argument: a group, or one digit, letter or command.

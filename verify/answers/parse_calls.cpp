@@ -135,8 +135,8 @@ ExprPtr Parser::BigOperator(const std::string& name) {
   }
   if (!below || !above) throw Unreadable{};
   if (name == "int") return MakeExpr(ExprKind::kCall, {below, above, Term()}, name);
-  const bool range =
-      below->kind == ExprKind::kRelation && below->name == "=" && IsVariable(*below->parts[0]);
+  const bool range = below->kind == ExprKind::kRelation && below->name == "=" &&
+                     below->parts[0]->kind == ExprKind::kSymbol;
   if (!range) throw Unreadable{};
   return MakeExpr(ExprKind::kCall, {below->parts[0], below->parts[1], above, Term()}, name);
 }

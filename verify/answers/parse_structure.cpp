@@ -52,7 +52,7 @@ Parser::Level::Level(Parser& p) : parser(p) {
 }
 
 const AnswerToken& Parser::Peek(std::size_t ahead) const {
-  static const AnswerToken kEndOfAnswer{Kind::kEnd, "", false, false};
+  static const AnswerToken kEndOfAnswer{Kind::kEnd, "", false, false, false};
   return at_ + ahead < tokens_.size() ? tokens_[at_ + ahead] : kEndOfAnswer;
 }
 

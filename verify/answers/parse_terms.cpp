@@ -130,6 +130,15 @@ ExprPtr Parser::MixedNumber(const ExprPtr& whole) {
   if (!Peek().IsCommand("frac")) return nullptr;
   const std::size_t start = at_;
   const ExprPtr fraction = Factor();
+  // 33\frac{1}{3}\%, 7\frac{1}{2}^\circ
+  const bool marked = fraction->kind == ExprKind::kPercent || fraction->kind == ExprKind::kUnit;
+  if (marked && IsProperFraction(*fraction->parts[0])) {
+    const Expr& part = *fraction->parts[0];
+    return MakeExpr(
+        fraction->kind,
+        {MakeNumber(whole->value + part.parts[0]->value / part.parts[1]->parts[0]->value)},
+        fraction->name);
+  }
   if (IsProperFraction(*fraction)) {
     return MakeNumber(whole->value +
                       fraction->parts[0]->value / fraction->parts[1]->parts[0]->value);

@@ -18,7 +18,13 @@ using Tokens = std::vector<AnswerToken>;
 constexpr std::size_t kMaxAnswer = 4000;  // Bytes; longer answers are compared as texts only.
 constexpr int kMaxWordsAroundGold = 5;
 
-bool IsKnownTerm(const std::string& word) {
+enum class Company { kAlone, kAmongOthers };
+
+bool IsKnownTerm(const std::string& word, Company company) {
+  if (company == Company::kAlone &&
+      (word == "no" || word == "No" || word == "True" || word == "False")) {
+    return false;
+  }
   if (word.size() < 3 || !FunctionName(word).empty() || IsSymbolName(word)) return true;
   if (IsPercentWord(word) || !NumberOfWord(word).empty()) return true;
   for (std::string_view known : {"and", "And", "open", "Lopen", "Ropen", "True", "False"}) {
@@ -47,7 +53,7 @@ bool IsProduct(const Tokens& tokens, std::size_t at) {
   const bool capitals = std::none_of(word.begin(), word.end(), [](char c) { return c >= 'a'; });
   if (capitals && tokens.size() > 1) return true;
   if (word.size() > 4) return false;
-  bool ascending = true;
+  bool ascending = word.size() > 2;
   for (std::size_t i = 1; i < word.size(); ++i) ascending = ascending && word[i] == word[i - 1] + 1;
   const bool vowels = word.find_first_of("aeiouAEIOU") != std::string::npos;
   const bool glued = at > 0 && !tokens[at].spaced && tokens[at - 1].kind == Kind::kNumber;
@@ -57,8 +63,9 @@ bool IsProduct(const Tokens& tokens, std::size_t at) {
 // Words that are no mathematics, nor units behind a number.
 int CountWords(const Tokens& tokens) {
   int words = 0;
+  const Company company = tokens.size() == 1 ? Company::kAlone : Company::kAmongOthers;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i].kind != Kind::kLetters || IsKnownTerm(tokens[i].text)) continue;
+    if (tokens[i].kind != Kind::kLetters || IsKnownTerm(tokens[i].text, company)) continue;
     const bool counted =
         i > 0 && !UnitName(tokens[i].text).empty() &&
         (tokens[i - 1].kind == Kind::kNumber || tokens[i - 1].IsSymbol("}") ||
@@ -122,6 +129,19 @@ void TrimTokens(Tokens& tokens) {
   tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(leading));
 }
 
+// "k\pi, k \in \mathbb{Z}": what a variable ranges over is no element of the answer.
+ExprPtr WithoutRanges(const ExprPtr& expr) {
+  if (!expr || expr->kind != ExprKind::kList) return expr;
+  std::vector<ExprPtr> kept;
+  for (const ExprPtr& part : expr->parts) {
+    const bool range = part->kind == ExprKind::kRelation && part->name == "i" &&
+                       part->parts[1]->kind == ExprKind::kSymbol;
+    if (!range) kept.push_back(part);
+  }
+  if (kept.empty() || kept.size() == expr->parts.size()) return expr;
+  return kept.size() == 1 ? kept[0] : MakeExpr(ExprKind::kList, std::move(kept));
+}
+
 char ChoiceOf(const Tokens& tokens) {
   std::size_t at = !tokens.empty() && tokens[0].IsSymbol("(") ? 1 : 0;
   if (at >= tokens.size() || tokens[at].text.size() != 1) return 0;
@@ -144,13 +164,14 @@ Reading ReadTokens(std::string_view answer) {
   TrimTokens(tokens);
   reading.normal = NormalText(tokens);
   const int words = CountWords(tokens);
+  if (words > 0 && reading.choice == 0) reading.choice = ChoiceOf({tokens.back()});
   if (words > 0 || (IsWordsOnly(tokens) && tokens[0].kind == Kind::kText)) {
     if (IsWordsOnly(tokens)) reading.expr = WordsOf(tokens);
     return reading;
   }
   const bool separated =
       std::any_of(tokens.begin(), tokens.end(), [](const auto& t) { return t.separated; });
-  reading.expr = WithMatricesWorkedOut(ParseAnswer(std::move(tokens)));
+  reading.expr = WithMatricesWorkedOut(WithoutRanges(ParseAnswer(std::move(tokens))));
   if (separated) {
     Tokens split = TokenizeAnswer(answer, Thousands::kSplit);
     TrimTokens(split);

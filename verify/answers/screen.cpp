@@ -143,6 +143,66 @@ Screened ScreenByRoots(const Expr& a, const Expr& b) {
   return Screened::kUnknown;
 }
 
+// A zero between two points where the signs differ.
+template <class Function>
+long double Bisect(const Function& f, long double low, long double high) {
+  const auto start = f(low);
+  for (int i = 0; i < 70 && start; ++i) {
+    const long double middle = (low + high) / 2;
+    const auto value = f(middle);
+    if (!value) break;
+    (*value * *start > 0 ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
+// Real solutions of a = 0 on lines parallel to one axis, and whether b = 0 holds there too.
+Tally CountSolutions(const Expr& a, const Expr& b, const std::string& name) {
+  Tally tally;
+  const std::set<std::string> integers = IntegersOf(a, b);
+  for (int i = 0; i < kRealPoints / 2 && !tally.differ; ++i) {
+    Point point = RealPoint(i, integers);
+    const auto at = [&](const Expr& expr, long double x) -> std::optional<long double> {
+      point.bound = {{name, x}};
+      const SampledValue s = Evaluate(expr, point);
+      if (!s.valid || s.huge || s.left_reals || s.value.imag() != 0) return {};
+      return s.value.real();
+    };
+    std::optional<long double> before;
+    for (long double x = -4.03L; x < 4 && !tally.differ; x += 0.37L) {
+      const auto value = at(a, x);
+      if (value && before && *value * *before < 0) {
+        const long double size = std::max(std::abs(*value), std::abs(*before));
+        const long double root = Bisect([&](long double t) { return at(a, t); }, x - 0.37L, x);
+        const auto rest = at(a, root), other = at(b, root);
+        const auto left = at(b, x - 0.37L), right = at(b, x);
+        // A change of sign at a pole is no solution.
+        if (rest && other && left && right && std::abs(*rest) < 1e-12L * size) {
+          const long double scale = std::max(std::abs(*left), std::abs(*right));
+          if (std::abs(*other) > 1e-6L * scale) tally.differ = true;
+          if (std::abs(*other) < 1e-12L * scale) ++tally.agree;
+        }
+      }
+      before = value;
+    }
+  }
+  return tally;
+}
+
+// Equations in two or more variables are equal when the solutions of each solve the other.
+Screened ScreenBySolutions(const Expr& a, const Expr& b) {
+  std::set<std::string> names;
+  AddVariables(a, names);
+  AddVariables(b, names);
+  if (names.empty()) return Screened::kUnknown;
+  const Tally forth = CountSolutions(a, b, *names.begin());
+  const Tally back = CountSolutions(b, a, *names.begin());
+  if (forth.differ || back.differ) return Screened::kDiffer;
+  const bool enough =
+      names.size() > 1 && forth.agree >= kEnoughPoints && back.agree >= kEnoughPoints;
+  return enough ? Screened::kAgree : Screened::kUnknown;
+}
+
 bool IsSimple(const Expr& relation) {
   return relation.parts.size() == 2 && relation.name[0] != relation::kIn;
 }
@@ -190,7 +250,8 @@ Screened ScreenRelations(const Expr& a, const Expr& b) {
     return b.name[0] == expected ? Screened::kAgree : Screened::kDiffer;
   }
   if (order || Flipped(b.name[0]) != b.name[0] || a.name != b.name) return Screened::kUnknown;
-  return ScreenByRoots(*x, *y);
+  const Screened roots = ScreenByRoots(*x, *y);
+  return roots == Screened::kUnknown ? ScreenBySolutions(*x, *y) : roots;
 }
 
 }  // namespace gradus

@@ -95,6 +95,7 @@ class Writer {
       return "root(" + Parts(expr) + ")";
     }
     if (expr.name == "sum" || expr.name == "prod") {
+      if (!IsVariable(*expr.parts[0])) throw NoConstructor{};  // An index named i.
       return fmt::format("{}({},({},{},{}))", expr.name == "sum" ? "Sum" : "Product",
                          Text(*expr.parts[3]), Text(*expr.parts[0]), Text(*expr.parts[1]),
                          Text(*expr.parts[2]));

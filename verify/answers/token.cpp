@@ -45,7 +45,7 @@ class Tokenizer {
   bool StartsWith(std::string_view prefix) const { return text_.substr(at_).starts_with(prefix); }
 
   void Add(Kind kind, std::string_view text, bool separated = false) {
-    tokens_.push_back({kind, std::string(text), std::exchange(spaced_, false), separated});
+    tokens_.push_back({kind, std::string(text), std::exchange(spaced_, false), separated, false});
   }
 
   void AddSymbol(std::string_view symbol) {
@@ -146,7 +146,9 @@ class Tokenizer {
     for (const auto& [from, to] : kLong) {
       if (!StartsWith(from)) continue;
       at_ += from.size();
-      return AddSymbol(to);
+      AddSymbol(to);
+      tokens_.back().doubled = from == "**";
+      return;
     }
     AddSymbol(text_.substr(at_++, 1));
   }

@@ -20,6 +20,7 @@ struct AnswerToken {
   std::string text;
   bool spaced = false;     // White space before it.
   bool separated = false;  // A number that had thousands commas.
+  bool doubled = false;    // A power written as "**".
 
   bool Is(Kind k, std::string_view t) const { return kind == k && text == t; }
   bool IsSymbol(std::string_view t) const { return Is(Kind::kSymbol, t); }
