@@ -362,6 +362,8 @@ TEST_CASE("Hostile answers take milliseconds and are never correct") {
       Repeated("'", 1000),
       "f" + Repeated("'", 1000),
       Repeated("\\begin{pmatrix}", 500),
+      Repeated("\\begin{pmatrix}x&y\\\\y&x\\end{pmatrix}", 60),
+      Repeated("\\begin{pmatrix}x&y\\\\y&x\\end{pmatrix}^{8}", 30),
       Repeated("x_{", 300) + "1" + Repeated("}", 300),
   };
   for (const std::string& answer : answers) {

@@ -9,7 +9,8 @@ namespace {
 
 using Cells = std::vector<ExprPtr>;
 
-constexpr std::size_t kMaxCells = 400, kMaxOrder = 4;
+constexpr std::size_t kMaxCells = 100, kMaxOrder = 4;
+constexpr std::size_t kMaxSize = 400;  // Of the tree of one cell.
 constexpr long kMaxPower = 8;
 
 bool IsMatrix(const Expr& expr) { return expr.kind == ExprKind::kMatrix; }
@@ -24,10 +25,27 @@ ExprPtr Folded(const ExprPtr& expr) {
   return value ? MakeNumber(*value) : expr;
 }
 
+// Cells share their parts, so that a tree can be far larger than what made it: counting stops at
+// the limit.
+std::size_t CountedUpTo(const Expr& expr, std::size_t limit) {
+  std::size_t count = 1;
+  for (const ExprPtr& part : expr.parts) {
+    if (count >= limit) break;
+    count += CountedUpTo(*part, limit - count);
+  }
+  return count;
+}
+
+bool IsTooLarge(const Expr& expr) { return CountedUpTo(expr, kMaxSize) >= kMaxSize; }
+
+// Null when a cell is too large.
 ExprPtr MakeMatrix(Cells cells, std::size_t columns) {
   auto matrix = std::make_shared<Expr>();
   matrix->kind = ExprKind::kMatrix;
-  for (const ExprPtr& cell : cells) matrix->parts.push_back(Folded(cell));
+  for (const ExprPtr& cell : cells) {
+    if (!cell || IsTooLarge(*cell)) return nullptr;
+    matrix->parts.push_back(Folded(cell));
+  }
   matrix->columns = static_cast<int>(columns);
   return matrix;
 }
@@ -91,26 +109,31 @@ Cells Minor(const Cells& cells, std::size_t order, std::size_t row, std::size_t 
   return minor;
 }
 
-// By cofactors of the first row. REQUIRES: order * order cells, at most kMaxOrder.
+// By cofactors of the first row; null when it grows too large. REQUIRES: order * order cells, at
+// most kMaxOrder.
 ExprPtr Determinant(const Cells& cells, std::size_t order) {
   if (order == 1) return cells[0];
   Cells terms;
   for (std::size_t j = 0; j < order; ++j) {
     const ExprPtr minor = Determinant(Minor(cells, order, 0, j), order - 1);
+    if (!minor) return nullptr;
     terms.push_back(MakeExpr(ExprKind::kMul, {MakeNumber(j % 2 == 0 ? 1 : -1), cells[j], minor}));
   }
-  return Folded(MakeExpr(ExprKind::kAdd, std::move(terms)));
+  const ExprPtr sum = MakeExpr(ExprKind::kAdd, std::move(terms));
+  return IsTooLarge(*sum) ? nullptr : Folded(sum);
 }
 
 ExprPtr Inverted(const Expr& matrix) {
   const std::size_t n = Columns(matrix);
   if (!IsSquare(matrix) || n < 2 || n > kMaxOrder) return nullptr;
-  const ExprPtr inverse =
-      MakeExpr(ExprKind::kPower, {Determinant(matrix.parts, n), MakeNumber(-1)});
+  const ExprPtr determinant = Determinant(matrix.parts, n);
+  if (!determinant) return nullptr;
+  const ExprPtr inverse = MakeExpr(ExprKind::kPower, {determinant, MakeNumber(-1)});
   Cells cells;
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = 0; j < n; ++j) {
       const ExprPtr cofactor = Determinant(Minor(matrix.parts, n, j, i), n - 1);
+      if (!cofactor) return nullptr;
       cells.push_back(
           MakeExpr(ExprKind::kMul, {MakeNumber((i + j) % 2 == 0 ? 1 : -1), cofactor, inverse}));
     }

@@ -9,6 +9,7 @@ namespace gradus {
 namespace {
 
 constexpr int kRealPoints = 12, kComplexPoints = 8, kEnoughPoints = 5;
+constexpr int kMaxParts = 150;  // Of equations whose solutions are looked for.
 
 Point MakePoint(int number, Point::Domain domain, const std::set<std::string>& integers) {
   Point point;
@@ -189,12 +190,18 @@ Tally CountSolutions(const Expr& a, const Expr& b, const std::string& name) {
   return tally;
 }
 
+int CountParts(const Expr& expr) {
+  int count = 0;
+  AnyPart(expr, [&](const Expr&) { return ++count > kMaxParts; });
+  return count;
+}
+
 // Equations in two or more variables are equal when the solutions of each solve the other.
 Screened ScreenBySolutions(const Expr& a, const Expr& b) {
   std::set<std::string> names;
   AddVariables(a, names);
   AddVariables(b, names);
-  if (names.empty()) return Screened::kUnknown;
+  if (names.empty() || CountParts(a) + CountParts(b) > kMaxParts) return Screened::kUnknown;
   const Tally forth = CountSolutions(a, b, *names.begin());
   const Tally back = CountSolutions(b, a, *names.begin());
   if (forth.differ || back.differ) return Screened::kDiffer;
