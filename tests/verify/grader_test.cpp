@@ -124,6 +124,8 @@ TEST_CASE("A percent sign is N or N/100; a unit counts only when both sides name
       {"90^{\\circ}", "\\frac{\\pi}{2}"},
       {"3.6 hours", "3.6"},
       {"12 \\text{ units}", "12 \\text{ cm}"},
+      {"17 \\text{ m}^2", "17 square meters"},
+      {"\\cos 60^\\circ", "0.5"},
   };
   CheckAll(correct, "correct");
   const AnswerPair open[] = {{"5 \\text{ m}", "500 \\text{ cm}"}, {"5 \\text{ m}", "5 \\text{ s}"}};
@@ -247,6 +249,9 @@ TEST_CASE("Choices and words ignore case and brackets") {
                                 {"B", "\\text{(B)}"},
                                 {"B", "B) 25"},
                                 {"B", "The answer is B."},
+                                {"\\textbf{(C) } 15", "C"},
+                                {"\\textbf{(C) } 15", "15"},
+                                {"blue", "The color is blue"},
                                 {"Evelyn", "\\text{evelyn}"},
                                 {"\\text{Even}", "$Even$"},
                                 {"e", "\\text{e}"}};

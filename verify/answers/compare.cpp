@@ -28,12 +28,20 @@ Comparison CompareTexts(const Expr& gold, const Expr& predicted) {
   if (gold.kind == predicted.kind && gold.name == predicted.name) {
     return Decided(Verdict::kCorrect, "same-text");
   }
+  const std::string &a = gold.name, &b = predicted.name;
+  if (gold.kind == predicted.kind && b.ends_with(" is " + a)) {
+    return Decided(Verdict::kCorrect, "text-ends-with");
+  }
   const auto is_short = [](const Expr& e) {
     return e.kind != ExprKind::kText ||
            std::count(e.name.begin(), e.name.end(), ' ') < kMaxShortWords;
   };
   // Whole sentences may say the same in other words.
   if (!is_short(gold) || !is_short(predicted)) return Decided(Verdict::kUnverifiable, "prose");
+  // "infinitely many" and "infinitely many solutions".
+  const bool inside = (" " + a + " ").find(" " + b + " ") != std::string::npos ||
+                      (" " + b + " ").find(" " + a + " ") != std::string::npos;
+  if (inside) return Decided(Verdict::kUnverifiable, "text-in-text");
   if (gold.kind == predicted.kind) return Decided(Verdict::kWrong, "text-differs");
   return Decided(Verdict::kUnverifiable, "text-for-value");
 }
@@ -209,6 +217,14 @@ Comparison CompareAnswers(const ExprPtr& gold, const ExprPtr& predicted,
   }
   if (gold->kind == ExprKind::kText || predicted->kind == ExprKind::kText) {
     return CompareTexts(*gold, *predicted);
+  }
+  // A set of one tuple is that tuple.
+  const auto only = [](const ExprPtr& e) {
+    return e->kind == ExprKind::kSet && e->parts.size() == 1 && !IsScalar(*e->parts[0]);
+  };
+  if (only(gold) != only(predicted)) {
+    return only(gold) ? CompareAnswers(gold->parts[0], predicted, tolerance)
+                      : CompareAnswers(gold, predicted->parts[0], tolerance);
   }
   const bool scalars = IsScalar(*gold) && IsScalar(*predicted);
   if (!scalars) return CompareStructures(gold, predicted, tolerance);

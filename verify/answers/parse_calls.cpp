@@ -16,6 +16,13 @@ ExprPtr Power(const ExprPtr& base, const ExprPtr& exponent) {
   return MakeExpr(ExprKind::kPower, {base, exponent});
 }
 
+// An angle in degrees, as the argument of a function of angles.
+ExprPtr InRadians(const ExprPtr& expr) {
+  if (expr->kind != ExprKind::kUnit || expr->name != "degree") return expr;
+  return MakeExpr(ExprKind::kMul,
+                  {expr->parts[0], MakeSymbol("pi"), MakeNumber(mpq_class(1, 180))});
+}
+
 bool IsTrueWord(const Expr& expr) {
   // "True" is read as a product of its letters.
   return expr.kind == ExprKind::kMul && expr.parts.size() == 4 && expr.parts[0]->name == "T";
@@ -40,6 +47,7 @@ ExprPtr Parser::Function(std::string_view spelled) {
   if (word == "lg") base = MakeNumber(10);
   Parts arguments = AtSymbol("(") ? CallArguments() : Parts{ImplicitArgument()};
   if (base && name == "log") arguments.push_back(base);
+  if (IsTrigonometric(name)) arguments[0] = InRadians(arguments[0]);
   const bool inverse = exponent && exponent->kind == ExprKind::kNumber && exponent->value == -1;
   if (inverse && IsTrigonometric(name)) {
     return MakeExpr(ExprKind::kCall, std::move(arguments), "a" + name);

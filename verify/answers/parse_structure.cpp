@@ -82,10 +82,12 @@ ExprPtr Parser::List() {
   std::vector<Parts> groups(1);
   bool ended = false;  // Whether an element was just read.
   while (!AtEnd()) {
-    if (AtConnective()) {
+    const bool either = AtSymbol(";") || AtSymbol("or") || IsWord(Peek(), "or");
+    if (AtConnective() && !either) {
       ++at_;
       ended = false;
-    } else if (TakeSymbol(";")) {
+    } else if (either) {
+      ++at_;
       if (!groups.back().empty()) groups.emplace_back();
       ended = false;
     } else if (ended) {
@@ -102,7 +104,7 @@ ExprPtr Parser::List() {
   return ListOf(std::move(groups));
 }
 
-// "p=5,q=2;p=7,q=2" is a list of pairs; "1,2;3" is one list.
+// "p=5,q=2;p=7,q=2" is a list of pairs, as with "or"; "1,2;3" is one list.
 ExprPtr Parser::ListOf(std::vector<Parts> groups) {
   if (groups.empty()) return MakeExpr(ExprKind::kList, {});
   const bool pairs = groups.size() > 1 && groups[0].size() > 1 &&

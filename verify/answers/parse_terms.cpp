@@ -243,6 +243,9 @@ ExprPtr Parser::WithUnit(ExprPtr value) {
   for (std::string word = UnitWord(!HasVariables(*value)); !word.empty(); word = UnitWord(true)) {
     unit += (unit.empty() ? "" : " ") + word;
   }
+  for (const auto& [word, power] : {std::pair{"square ", "^2"}, std::pair{"cubic ", "^3"}}) {
+    if (unit.starts_with(word)) unit = unit.substr(std::string_view(word).size()) + power;
+  }
   return unit.empty() ? value : MakeExpr(ExprKind::kUnit, {value}, unit);
 }
 

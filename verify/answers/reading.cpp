@@ -98,8 +98,9 @@ ExprPtr WordsOf(const Tokens& tokens) {
     if (word == "the" || word == "a" || word == "an") continue;
     text += (text.empty() ? "" : " ") + word;
   }
-  for (std::string_view phrase : {"no solution", "no solutions", "no real solution",
-                                  "no real solutions", "there is no solution", "empty set"}) {
+  for (std::string_view phrase :
+       {"no solution", "no solutions", "no real solution", "no real solutions",
+        "there is no solution", "empty set", "none"}) {
     if (text == phrase) return MakeExpr(ExprKind::kSet, {});
   }
   for (std::string_view phrase : {"all real numbers", "all reals", "real numbers"}) {
@@ -155,6 +156,13 @@ char ChoiceOf(const Tokens& tokens) {
   return at == tokens.size() || marked ? upper : '\0';
 }
 
+// "(C) 15"
+bool NamesOptionAndValue(const Tokens& tokens) {
+  return tokens.size() > 3 && tokens[0].IsSymbol("(") && tokens[1].kind == Kind::kLetters &&
+         tokens[1].text.size() == 1 && tokens[1].text[0] >= 'A' && tokens[1].text[0] <= 'E' &&
+         tokens[2].IsSymbol(")") && tokens[3].kind != Kind::kSymbol;
+}
+
 Reading ReadTokens(std::string_view answer) {
   Reading reading;
   reading.answer = answer;
@@ -163,6 +171,7 @@ Reading ReadTokens(std::string_view answer) {
   reading.choice = ChoiceOf(tokens);
   TrimTokens(tokens);
   reading.normal = NormalText(tokens);
+  if (NamesOptionAndValue(tokens)) tokens.erase(tokens.begin(), tokens.begin() + 3);
   const int words = CountWords(tokens);
   if (words > 0 && reading.choice == 0) reading.choice = ChoiceOf({tokens.back()});
   if (words > 0 || (IsWordsOnly(tokens) && tokens[0].kind == Kind::kText)) {
