@@ -126,7 +126,10 @@ Judgement Grade(std::string_view gold, std::string_view predicted, const GradeOp
 }
 
 std::string ExtractAnswer(std::string_view text) {
-  return std::string(UnwrapAnswer(ExtractFinalAnswer(text).answer));
+  const Extracted found = ExtractFinalAnswer(text);
+  const bool announced =
+      found.rule == "boxed" || found.rule == "boxed-list" || found.rule == "answer-phrase";
+  return announced ? std::string(UnwrapAnswer(found.answer)) : "";
 }
 
 std::string GraderVersion() { return "gradus-grader 2"; }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "schemas/base/error.h"
+#include "verify/answers/extract.h"
 
 namespace gradus {
 namespace {
@@ -49,7 +50,7 @@ Judgement GradeLine(const std::string& text, int line, GraderMode mode) {
   }
   const GradeOptions options{mode, ReadTolerance(json, line)};
   if (kind == "pair") return Grade(gold, predicted, options);
-  const std::string answer = ExtractAnswer(predicted);
+  const std::string answer = ExtractFinalAnswer(predicted).answer;
   // Where to look is a guess of ours: not finding an answer does not make the text wrong.
   if (answer.empty()) return {Verdict::kUnverifiable, "no-answer-found"};
   return Grade(gold, answer, options);

@@ -6,6 +6,12 @@
 
 using namespace gradus;
 
+namespace {
+
+std::string FoundIn(std::string_view text) { return ExtractFinalAnswer(text).answer; }
+
+}  // namespace
+
 TEST_CASE("The answer of a text is its last box, else what follows 'answer is'") {
   CHECK(ExtractAnswer("so \\boxed{1} but then \\boxed{\\frac{1}{2}}.") == "\\frac{1}{2}");
   CHECK(ExtractAnswer("\\boxed{a\\}b}") == "a\\}b");
@@ -33,17 +39,19 @@ TEST_CASE("Neighbouring boxes are one list, others are not") {
 }
 
 TEST_CASE("A box inside a code fence is no answer") {
-  CHECK(ExtractAnswer("\\boxed{7}\n```python\nprint('\\boxed{8}')\n```\n") == "7");
-  CHECK(ExtractAnswer("```output\n\\boxed{8}\n12\n```\nnothing else") == "12");
+  CHECK(FoundIn("\\boxed{7}\n```python\nprint('\\boxed{8}')\n```\n") == "7");
+  CHECK(FoundIn("```output\n\\boxed{8}\n12\n```\nnothing else") == "12");
 }
 
 TEST_CASE("Without a box or a phrase the last output, formula or number counts") {
   const auto rule = [](const char* text) { return ExtractFinalAnswer(text).rule; };
-  CHECK(ExtractAnswer("text\n```output\n3\n40\n```\n") == "40");
+  CHECK(FoundIn("text\n```output\n3\n40\n```\n") == "40");
   CHECK(rule("text\n```output\n40\n```\n") == "output");
-  CHECK(ExtractAnswer("It follows that $x < 5$ holds") == "x < 5");
+  CHECK(FoundIn("It follows that $x < 5$ holds") == "x < 5");
   CHECK(rule("It follows that $x < 5$ holds") == "math");
-  CHECK(ExtractAnswer("the error grows by 100%.") == "100%");
-  CHECK(ExtractAnswer("not 10 but -1,000.99 then") == "-1,000.99");
+  CHECK(FoundIn("the error grows by 100%.") == "100%");
+  CHECK(FoundIn("not 10 but -1,000.99 then") == "-1,000.99");
   CHECK(rule("not 10 but 1,000.99") == "number");
+  // A search does not label by such a guess.
+  CHECK(ExtractAnswer("# the boxed value\na = 1") == "");
 }
