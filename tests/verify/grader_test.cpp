@@ -123,6 +123,7 @@ TEST_CASE("A percent sign is N or N/100; a unit counts only when both sides name
       {"90^{\\circ}", "90 degrees"},
       {"90^{\\circ}", "\\frac{\\pi}{2}"},
       {"3.6 hours", "3.6"},
+      {"27 \\mathrm{~min}", "27 minutes"},
       {"12 \\text{ units}", "12 \\text{ cm}"},
       {"17 \\text{ m}^2", "17 square meters"},
       {"\\cos 60^\\circ", "0.5"},

@@ -233,13 +233,19 @@ class Tokenizer {
     const std::string_view trimmed = Trim(content);
     if (trimmed.empty()) {
       spaced_ = true;
-    } else if (!FunctionName(trimmed).empty()) {
+    } else if (!FunctionName(trimmed).empty() && !(BehindValue() && !UnitName(trimmed).empty())) {
       Add(Kind::kCommand, trimmed);
     } else if (std::none_of(trimmed.begin(), trimmed.end(), IsLetter) || trimmed[0] == '(') {
       Splice(trimmed);  // \text{13}, \text{(B)}
     } else {
       Add(Kind::kText, trimmed);
     }
+  }
+
+  // Whether a unit could stand here: "min" and "sec" are functions elsewhere.
+  bool BehindValue() const {
+    return !tokens_.empty() &&
+           (tokens_.back().kind == Kind::kNumber || tokens_.back().IsSymbol("}"));
   }
 
   // Reads a text in place of what stood here.
