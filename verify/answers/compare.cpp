@@ -152,7 +152,12 @@ Comparison CompareSets(const ExprPtr& gold, const ExprPtr& predicted, const Tole
         [&](const ExprPtr& x, const ExprPtr& y) { return CompareAnswers(x, y, tolerance); });
     if (pieces.judgement.verdict == Verdict::kCorrect) return pieces;
   }
-  const Comparison sets = FromScreen(ScreenSets(*gold, *predicted), "sets");
+  Comparison sets = FromScreen(ScreenSets(*gold, *predicted), "sets");
+  // Conditions in a list hold together ("x > 0, x \\ne 1") or one by one ("x < 1 or x > 2").
+  if (sets.judgement.verdict != Verdict::kCorrect && gold->kind == ExprKind::kList) {
+    const ExprPtr together = MakeExpr(ExprKind::kIntersection, gold->parts);
+    sets = FromScreen(ScreenSets(*together, *predicted), "sets");
+  }
   const bool conditions =
       AnyPart(*predicted, [](const Expr& e) { return e.kind == ExprKind::kRelation; });
   const bool equal = sets.judgement.verdict == Verdict::kCorrect;

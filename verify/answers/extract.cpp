@@ -86,6 +86,10 @@ std::string_view LastNumber(std::string_view text) {
 // The formula or number that ends last.
 Extracted LastValue(std::string_view text) {
   if (text.size() > kTail) text = text.substr(text.size() - kTail);
+  // "3^n, where n is an integer": what a letter stands for comes behind the answer.
+  if (const std::size_t where = text.rfind(" where "); where != kNowhere && where > 0) {
+    if (!LastNumber(text.substr(0, where)).empty()) text = text.substr(0, where);
+  }
   const auto segments = MathSegments(text);
   const std::string_view number = LastNumber(text);
   const auto end_of = [&](std::string_view part) {

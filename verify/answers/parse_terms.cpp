@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "verify/answers/characters.h"
 #include "verify/answers/parser.h"
 #include "verify/answers/spelling.h"
@@ -26,6 +28,22 @@ int ZerosOf(std::string_view word) {
          : word == "billion"  ? 9
          : word == "trillion" ? 12
                               : 0;
+}
+
+constexpr std::size_t kNoLetters = 1000;
+
+// "km/h", "square meters": each word by its canonical name.
+std::string UnitOfText(std::string_view words) {
+  std::string name;
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find_first_of(" /"), words.size());
+    const std::string_view word = words.substr(0, end), known = UnitName(word);
+    const bool apart = !word.empty() && !name.empty() && !name.ends_with('/');
+    name += (apart ? " " : "") + std::string(known.empty() ? word : known);
+    if (end < words.size() && words[end] == '/') name += '/';
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return name;
 }
 
 bool IsPlainNumber(const AnswerToken& token) {
@@ -240,8 +258,10 @@ ExprPtr Parser::WithUnit(ExprPtr value) {
     return WithUnit(MakeExpr(ExprKind::kMul, {value, MakeNumber(factor)}));
   }
   std::string unit;
-  for (std::string word = UnitWord(!HasVariables(*value)); !word.empty(); word = UnitWord(true)) {
-    unit += (unit.empty() ? "" : " ") + word;
+  for (std::string word = UnitWord(HasVariables(*value) ? kNoLetters : 2); !word.empty();
+       word = UnitWord(unit.ends_with('/') ? 1 : 2)) {
+    const bool apart = !unit.empty() && !unit.ends_with('/') && word != "/";
+    unit += (apart ? " " : "") + word;
   }
   for (const auto& [word, power] : {std::pair{"square ", "^2"}, std::pair{"cubic ", "^3"}}) {
     if (unit.starts_with(word)) unit = unit.substr(std::string_view(word).size()) + power;
@@ -249,31 +269,22 @@ ExprPtr Parser::WithUnit(ExprPtr value) {
   return unit.empty() ? value : MakeExpr(ExprKind::kUnit, {value}, unit);
 }
 
-// One word of a unit with its power, or "".
-std::string Parser::UnitWord(bool numeric) {
+// One word of a unit with its power, or "". Runs of fewer letters than `shortest` are none.
+std::string Parser::UnitWord(std::size_t shortest) {
   const AnswerToken& token = Peek();
   std::string name;
   if (token.kind == Kind::kText && !AtConnective()) {
-    std::string_view words = token.text;
-    while (!words.empty()) {
-      const std::size_t end = std::min(words.find(' '), words.size());
-      const std::string_view word = words.substr(0, end);
-      const std::string_view known = UnitName(word);
-      if (!word.empty()) {
-        name += (name.empty() ? "" : " ") + std::string(known.empty() ? word : known);
-      }
-      words.remove_prefix(std::min(end + 1, words.size()));
-    }
-  } else if (numeric && token.kind == Kind::kLetters && token.text.size() > 1 && !AtConnective()) {
+    name = UnitOfText(token.text);
+  } else if (token.kind == Kind::kLetters && token.text.size() >= shortest && !AtConnective()) {
     name = UnitName(token.text);
     const bool function = !FunctionName(token.text).empty();
-    if (name.empty() || (function && Peek(1).kind != Kind::kEnd) ||
-        NumberOfWord(token.text) != "") {
-      return "";
-    }
-  } else if (token.IsSymbol("/") && Peek(1).kind == Kind::kText) {
-    ++at_;
-    return "/";
+    if ((function && Peek(1).kind != Kind::kEnd) || !NumberOfWord(token.text).empty()) return "";
+  } else if (token.IsSymbol("/")) {
+    const AnswerToken& next = Peek(1);
+    const bool unit =
+        next.kind == Kind::kText || (next.kind == Kind::kLetters && !UnitName(next.text).empty());
+    if (unit) ++at_;
+    return unit ? "/" : "";
   }
   if (name.empty()) return "";
   ++at_;

@@ -55,7 +55,7 @@ class Parser {
   ExprPtr Exponent();
   ExprPtr Subscripted(const ExprPtr& base);
   ExprPtr WithUnit(ExprPtr value);
-  std::string UnitWord(bool numeric);
+  std::string UnitWord(std::size_t shortest);
 
   // parse_atoms.cpp
   ExprPtr Primary();

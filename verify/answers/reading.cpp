@@ -98,6 +98,9 @@ ExprPtr WordsOf(const Tokens& tokens) {
     if (word == "the" || word == "a" || word == "an") continue;
     text += (text.empty() ? "" : " ") + word;
   }
+  while (!text.empty() && std::string_view(".,;:!?").find(text.back()) != std::string_view::npos) {
+    text.pop_back();
+  }
   for (std::string_view phrase :
        {"no solution", "no solutions", "no real solution", "no real solutions",
         "there is no solution", "empty set", "none"}) {

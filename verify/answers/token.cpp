@@ -235,7 +235,8 @@ class Tokenizer {
       spaced_ = true;
     } else if (!FunctionName(trimmed).empty() && !(BehindValue() && !UnitName(trimmed).empty())) {
       Add(Kind::kCommand, trimmed);
-    } else if (std::none_of(trimmed.begin(), trimmed.end(), IsLetter) || trimmed[0] == '(') {
+    } else if (std::none_of(trimmed.begin(), trimmed.end(), IsLetter) || trimmed[0] == '(' ||
+               IsDigit(trimmed[0])) {
       Splice(trimmed);  // \text{13}, \text{(B)}
     } else {
       Add(Kind::kText, trimmed);
