@@ -248,6 +248,16 @@ TEST_CASE("Equations and inequalities are equal up to rearrangement") {
   CHECK(VerdictOf("x = 5", "y = 5") == "unverifiable");
 }
 
+TEST_CASE("Equations without real solutions are not all the same") {
+  for (const char* other : {"x^2-3x+10=0", "x^2-2x+20=0", "x^2-2x+10=1", "x^3=0"}) {
+    CAPTURE(std::string(other));
+    CHECK(VerdictOf("x^2-2x+10=0", other) != "correct");
+    CHECK(VerdictOf("x^2-25=0", other) != "correct");
+  }
+  CHECK(VerdictOf("x^2-5x+6=0", "\\emptyset") != "correct");
+  CHECK(VerdictOf("x(y+1)=0", "x(y+2)=0") != "correct");
+}
+
 TEST_CASE("Choices and words ignore case and brackets") {
   const AnswerPair correct[] = {{"B", "(b)"},
                                 {"B", "\\text{(B)}"},
@@ -406,6 +416,7 @@ TEST_CASE("Golds are read once, equal themselves, and say when they are of no us
   CHECK(GoldProblem(ReadGold("$ $")) == "empty");
   CHECK(GoldProblem(ReadGold("The rank of the matrix is the same as saying $x$ spans $y$.")) ==
         "prose");
+  CHECK(GoldProblem(ReadGold("radius: 1, center: $(2,3)$")) != "");
   CHECK(GoldProblem(ReadGold("1/0")) == "");
 }
 

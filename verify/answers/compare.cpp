@@ -87,7 +87,9 @@ Comparison CompareWithRelation(const ExprPtr& gold, const ExprPtr& predicted,
       return Decided(Verdict::kCorrect, "relation");
     }
     // y = 2x + 1 for f(x) = 2x + 1, but not x = 5 for y = 5.
-    if (values.judgement.verdict != Verdict::kCorrect || HasVariables(*a.value)) return values;
+    const bool function = HasVariables(*a.value) && (a.name.find(":f:") != std::string::npos ||
+                                                     b.name.find(":f:") != std::string::npos);
+    if (values.judgement.verdict != Verdict::kCorrect || function) return values;
     return Decided(Verdict::kUnverifiable, "different-variables");
   }
   const bool both = gold->kind == ExprKind::kRelation && predicted->kind == ExprKind::kRelation;

@@ -208,6 +208,8 @@ std::string NamedByProse(std::string_view text) {
   }
   std::string outside(text.substr(0, static_cast<std::size_t>(segments[0].data() - text.data())));
   outside += text.substr(outside.size() + segments[0].size());
+  // "radius: 1, center: $(2,3)$" has more to say than its formula.
+  if (std::any_of(outside.begin(), outside.end(), IsDigit)) return "";
   return CountWords(TokenizeAnswer(outside)) <= kMaxWordsAroundGold ? std::string(segments[0]) : "";
 }
 

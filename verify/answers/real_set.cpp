@@ -155,6 +155,18 @@ std::vector<long double> TestPoints(const Expr& a, const Expr& b) {
   return points;
 }
 
+// Points at which an equation holds are met by chance only when they are written down.
+bool HidesPoints(const Expr& expr) {
+  return AnyPart(expr, [](const Expr& e) {
+    if (e.kind != ExprKind::kRelation) return false;
+    const bool equation = e.name.find_first_of("=!") != std::string::npos;
+    const bool written =
+        e.parts.size() == 2 && ((IsVariable(*e.parts[0]) && !HasVariables(*e.parts[1])) ||
+                                (IsVariable(*e.parts[1]) && !HasVariables(*e.parts[0])));
+    return equation && !written;
+  });
+}
+
 }  // namespace
 
 Screened ScreenSets(const Expr& a, const Expr& b) {
@@ -167,7 +179,7 @@ Screened ScreenSets(const Expr& a, const Expr& b) {
     ++seen;
   }
   const bool enough = seen > 0 && seen >= static_cast<int>(points.size()) * 9 / 10;
-  return enough ? Screened::kAgree : Screened::kUnknown;
+  return enough && !HidesPoints(a) && !HidesPoints(b) ? Screened::kAgree : Screened::kUnknown;
 }
 
 }  // namespace gradus

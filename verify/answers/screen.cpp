@@ -132,14 +132,19 @@ Screened ScreenByRoots(const Expr& a, const Expr& b) {
   const std::set<std::string> integers = IntegersOf(a, b);
   for (const std::string& name : names) {
     int agree = 0;
+    bool varies = names.size() == 1;
+    std::optional<long double> first;
     for (int i = 0; i < kRealPoints; ++i) {
       const Point point = RealPoint(i, integers);
       const auto x = LinearRoot(a, name, point), y = LinearRoot(b, name, point);
       if (!x || !y) break;
       if (std::abs(*x - *y) > 1e-10L * (1 + std::abs(*x))) return Screened::kDiffer;
+      // A root that nothing else moves, as of x (y + 1) = 0, says nothing of the rest.
+      if (!first) first = x;
+      varies = varies || std::abs(*x - *first) > 1e-6L;
       ++agree;
     }
-    if (agree >= kEnoughPoints) return Screened::kAgree;
+    if (varies && agree >= kEnoughPoints) return Screened::kAgree;
   }
   return Screened::kUnknown;
 }
