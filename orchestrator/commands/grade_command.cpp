@@ -1,48 +1,31 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
 #include "verify/grader.h"
+#include "verify/grader_lines.h"
 
 namespace gradus {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A string, or an integer as it was written.
-std::string ReadText(const Json& json, const char* key, int line) {
-  const auto found = json.find(key);
-  if (found == json.end()) Fail("stdin:{}: no key '{}'", line, key);
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_number_integer()) return found->dump();
-  Fail("stdin:{}: '{}' must be a string", line, key);
-}
+struct GradeArguments {
+  std::string mode = "strict";
+  std::string golds;
+};
 
-Judgement GradeLine(const std::string& text, int line) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) Fail("stdin:{}: not a JSON object", line);
-  const std::string gold = ReadText(json, "gold", line);
-  const std::string predicted = ReadText(json, "pred", line);
-  const std::string kind = json.contains("kind") ? ReadText(json, "kind", line) : "pair";
-  if (kind == "text") {
-    const std::string answer = ExtractAnswer(predicted);
-    // Where to look is a guess of ours: not finding an answer does not make the text wrong.
-    if (answer.empty()) return {Verdict::kUnverifiable, "no-answer-found"};
-    return Grade(gold, answer);
-  }
-  if (kind != "pair") Fail("stdin:{}: kind must be 'pair' or 'text', not '{}'", line, kind);
-  return Grade(gold, predicted);
-}
-
-void GradeStdin() {
+void GradeStdin(GraderMode mode) {
   std::string text;
   for (int line = 1; std::getline(std::cin, text); ++line) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const Judgement judgement = GradeLine(text, line);
+    const Judgement judgement = GradeLine(text, line, mode);
     const Json json = {{"verdict", ToString(judgement.verdict)}, {"reason", judgement.reason}};
     const std::string out = json.dump() + "\n";
     std::fwrite(out.data(), 1, out.size(), stdout);
@@ -50,15 +33,36 @@ void GradeStdin() {
   }
 }
 
+// Prints the golds of a problem file that nothing can be compared with.
+void CheckGolds(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) Fail("{}: cannot be read", path);
+  const GoldReport report = CheckGoldLines(file, path);
+  for (const GoldProblemLine& bad : report.bad) {
+    const Json json = {{"id", bad.id}, {"answer", bad.answer}, {"problem", bad.problem}};
+    std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  }
+  std::fprintf(stderr, "%d golds, %zu of no use\n", report.golds, report.bad.size());
+}
+
 }  // namespace
 
 void AddGradeCommand(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand(
       "grade",
-      "Compares answers: JSON lines {\"gold\",\"pred\"[,\"kind\":\"pair\"|\"text\"]} on "
+      "Compares answers: JSON lines {\"gold\",\"pred\"[,\"kind\":\"pair\"|\"text\"][,\"opts\"]} on "
       "stdin, one verdict a line on stdout, in order");
-  command->callback([&exit_code] {
-    GradeStdin();
+  const auto arguments = std::make_shared<GradeArguments>();
+  command->add_option("--mode", arguments->mode, "strict, rstar_math, tora or hendrycks")
+      ->capture_default_str();
+  command->add_option("--check-golds", arguments->golds,
+                      "Lists the answers of a problem file that cannot be graded against");
+  command->callback([&exit_code, arguments] {
+    if (arguments->golds.empty()) {
+      GradeStdin(ReadGraderMode(arguments->mode));
+    } else {
+      CheckGolds(arguments->golds);
+    }
     exit_code = static_cast<int>(ExitCode::kDone);
   });
 }

@@ -1,0 +1,20 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "verify/grader.h"
+#include "verify/python_executor.h"
+
+namespace gradus {
+
+// How long algebra may take for one pair.
+inline ExecLimits AlgebraLimits() { return {.wall_s = 5, .cpu_s = 4, .mem_mb = 1024, .out_kb = 4}; }
+
+// GradeNatively, and where that leaves a program, its answer from the sandbox. `done` is called
+// exactly once: at once when no algebra is needed, else later on the executor's thread. A program
+// that fails or runs out of time leaves the answer unverifiable.
+void GradeWithAlgebra(Executor& executor, const GoldAnswer& gold, std::string_view predicted,
+                      const GradeOptions& options, std::function<void(Judgement)> done);
+
+}  // namespace gradus
