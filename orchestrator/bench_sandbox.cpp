@@ -22,10 +22,12 @@ constexpr int kWide = 8, kDeep = 8;
 
 std::string Trivial(int i) { return fmt::format("print({} * 7)", i); }
 
+// A quadratic with whole roots, other ones each time.
 std::string Sympy(int i) {
+  const int a = i % 97 + 2, b = i % 89 + 3;
   return fmt::format(
       "from sympy import symbols, solve\nx = symbols('x')\nprint(solve(x**2 - {} * x + {}, x))",
-      i % 97 + 5, i % 89 + 3);
+      a + b, a * b);
 }
 
 // One step of a chain of algebra; `v` makes it another sibling.

@@ -149,7 +149,9 @@ std::string ValueFault(const Node& node) {
   if (static_cast<std::uint8_t>(node.judgement.verdict) > 2) return "unknown verdict";
   if (!AllTokens(node.tokens) || !AllTokens(node.output_tokens)) return "negative token id";
   if (!AllFinite(node.logprobs)) return "a log-probability is not finite";
-  if (!std::isfinite(node.q_sum) || !std::isfinite(node.ppm)) return "a value is not finite";
+  if (!std::isfinite(node.q_sum) || !std::isfinite(node.ppm)) {
+    return fmt::format("a value is not finite: Q sum {}, PPM score {}", node.q_sum, node.ppm);
+  }
   if (node.samples == 0) return "stands for no sample";
   return "";
 }

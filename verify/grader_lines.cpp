@@ -39,7 +39,7 @@ Tolerance ReadTolerance(const Json& json, int line) {
 
 }  // namespace
 
-Judgement GradeLine(const std::string& text, int line, GraderMode mode) {
+NativeGrade GradeLine(const std::string& text, int line, GraderMode mode) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) Fail("stdin:{}: not a JSON object", line);
   const std::string gold = ReadText(json, "gold", line);
@@ -49,11 +49,11 @@ Judgement GradeLine(const std::string& text, int line, GraderMode mode) {
     Fail("stdin:{}: kind must be 'pair' or 'text', not '{}'", line, kind);
   }
   const GradeOptions options{mode, ReadTolerance(json, line)};
-  if (kind == "pair") return Grade(gold, predicted, options);
+  if (kind == "pair") return GradeNatively(ReadGold(gold), predicted, options);
   const std::string answer = ExtractFinalAnswer(predicted).answer;
   // Where to look is a guess of ours: not finding an answer does not make the text wrong.
-  if (answer.empty()) return {Verdict::kUnverifiable, "no-answer-found"};
-  return Grade(gold, answer, options);
+  if (answer.empty()) return {{Verdict::kUnverifiable, "no-answer-found"}, ""};
+  return GradeNatively(ReadGold(gold), answer, options);
 }
 
 GoldReport CheckGoldLines(std::istream& lines, std::string_view name) {

@@ -10,8 +10,9 @@ namespace gradus {
 
 // Judges one JSON line {"gold", "pred"[, "kind": "pair" | "text"][, "opts"]}. Of `opts`,
 // `round_digits`, `abs_tol` (a number or one for each element) and `allow_set_relation_comp` are
-// followed, the others ignored. Throws Error, naming the line, when it is not of this form.
-Judgement GradeLine(const std::string& text, int line, GraderMode mode);
+// followed, the others ignored. Natively: a program is left where only algebra can tell. Throws
+// Error, naming the line, when it is not of this form.
+NativeGrade GradeLine(const std::string& text, int line, GraderMode mode);
 
 // A gold that cannot be graded against.
 struct GoldProblemLine {

@@ -27,7 +27,6 @@ constexpr int kStartSeconds = 120;  // Imports from a cold network file system t
 constexpr int kStartAttempts = 3;
 constexpr double kLeastSeconds = 0.05;  // For a step, whatever those before it have used.
 constexpr int kGroupMib = 1024;  // Of a slot beyond its programs' own limit: interpreter, prefixes.
-constexpr std::size_t kUnkeepable = 4096;
 // No user of a distribution or of systemd has these numbers; programs that share one are still
 // apart by everything else.
 constexpr std::uint32_t kFirstUid = 65520, kUids = 14;
@@ -43,15 +42,15 @@ Fd ProgramFile(const std::string& program) {
   return file;
 }
 
-// One key for each proper prefix: everything that the state after it depends on.
-std::vector<std::string> PrefixKeys(const Program& program, const ExecLimits& limits) {
+// One key for each prefix, the program itself last: everything that the state after it depends on.
+std::vector<std::string> KeysOf(const Program& program, const ExecLimits& limits) {
   ByteWriter writer;
   writer.Put(limits.wall_s).Put(limits.cpu_s).Put(limits.mem_mb).Put(limits.out_kb);
   for (const std::string& step : program.allowed_steps) writer.PutString(step);
   std::string key = writer.Take();
   std::vector<std::string> keys;
-  for (std::size_t i = 0; i + 1 < program.steps.size(); ++i) {
-    key += ByteWriter().PutString(program.steps[i]).Take();
+  for (const std::string& step : program.steps) {
+    key += ByteWriter().PutString(step).Take();
     keys.push_back(key);
   }
   return keys;
@@ -198,7 +197,8 @@ bool PythonSlot::UsesStates(const PythonJob& job) const {
 
 bool PythonSlot::Knows(const PythonJob& job) {
   if (!UsesStates(job)) return false;
-  const std::vector<std::string> keys = PrefixKeys(job.program, job.limits);
+  std::vector<std::string> keys = KeysOf(job.program, job.limits);
+  keys.pop_back();
   const auto longest = states_.Longest(keys);
   return longest && *longest + 1 == keys.size();
 }
@@ -217,7 +217,9 @@ void PythonSlot::RunWhole() {
 // The last step, from the kept prefix; where that is missing it is made first, from the longest
 // prefix that is there.
 void PythonSlot::RunStep() {
-  keys_ = PrefixKeys(job_.program, job_.limits);
+  keys_ = KeysOf(job_.program, job_.limits);
+  key_ = keys_.back();
+  keys_.pop_back();
   const auto longest = states_.Longest(keys_);
   Origin origin{interpreter_, nullptr};
   origin_key_ = longest ? keys_[*longest] : "";
@@ -226,7 +228,7 @@ void PythonSlot::RunStep() {
   if (longest && *longest + 1 == keys_.size()) {
     return Launch(Phase::kStep, origin, {job_.program.steps.back()}, -1);
   }
-  if (unkeepable_.contains(keys_.back())) return RunWhole();
+  if (!costs_.Pays(keys_.back())) return RunWhole();
   RunPrefix(longest ? *longest + 1 : 0, origin);
 }
 
@@ -345,9 +347,7 @@ void PythonSlot::OnEnded(const cage::Ended& ended) {
                        result.outcome == Outcome::kCpuTimeout ||
                        result.outcome == Outcome::kOutputLimit;
     if (!final) {
-      // It failed, or did what a fork would not inherit: in front of each step it runs again.
-      if (unkeepable_.size() >= kUnkeepable) unkeepable_.clear();
-      unkeepable_.insert(keys_.back());
+      costs_.Refuse(keys_.back());  // In front of each step it runs again.
       return RunWhole();
     }
   }
@@ -389,6 +389,9 @@ ExecResult PythonSlot::Judge(const ChildEnd& end) {
 }
 
 void PythonSlot::Done(ExecResult result) {
+  if (UsesStates(job_) && result.outcome == Outcome::kOk) {
+    costs_.Note(key_, carried_wall_s_ + result.wall_s, phase_ == Phase::kWhole);
+  }
   ++serial_;
   process_ = nullptr;
   state_ = State::kIdle;

@@ -5,12 +5,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "verify/fork_server.h"
 #include "verify/job_process.h"
+#include "verify/prefix_costs.h"
 #include "verify/python_job.h"
 #include "verify/sandbox/slot_cgroup.h"
 #include "verify/warm_states.h"
@@ -118,12 +118,13 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   std::shared_ptr<ForkServer> interpreter_;
   asio::steady_timer start_timer_;
   WarmStates<Kept> states_;
-  std::set<std::string> unkeepable_;  // Prefixes that must run with their steps.
+  PrefixCosts costs_;
 
   // The running job. Handlers of an earlier process carry an older serial and do nothing.
   std::uint64_t serial_ = 0;
   PythonJob job_;
-  std::vector<std::string> keys_;  // Of its prefixes of 1, 2, … steps.
+  std::vector<std::string> keys_;  // Of its prefixes of 1, 2, … steps,
+  std::string key_;                // and of the program itself.
   Phase phase_ = Phase::kWhole;
   std::shared_ptr<JobProcess> process_;
   std::string founder_, origin_key_;  // Family and kept process that it goes on from; "": none.

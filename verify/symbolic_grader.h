@@ -11,9 +11,12 @@ namespace gradus {
 // How long algebra may take for one pair.
 inline ExecLimits AlgebraLimits() { return {.wall_s = 5, .cpu_s = 4, .mem_mb = 1024, .out_kb = 4}; }
 
+// Runs the program that a native judgement left; a program that fails or runs out of time leaves
+// the answer unverifiable.
+void DecideByAlgebra(Executor& executor, std::string program, std::function<void(Judgement)> done);
+
 // GradeNatively, and where that leaves a program, its answer from the sandbox. `done` is called
-// exactly once: at once when no algebra is needed, else later on the executor's thread. A program
-// that fails or runs out of time leaves the answer unverifiable.
+// exactly once: at once when no algebra is needed, else later on the executor's thread.
 void GradeWithAlgebra(Executor& executor, const GoldAnswer& gold, std::string_view predicted,
                       const GradeOptions& options, std::function<void(Judgement)> done);
 

@@ -1,7 +1,9 @@
 #include "workers/live_world.h"
 
+#include <algorithm>
+
 #include "schemas/base/log.h"
-#include "verify/grader.h"
+#include "verify/symbolic_grader.h"
 #include "workers/search/await.h"
 
 namespace gradus {
@@ -27,7 +29,7 @@ int FailuresInARow(const Tree& tree, std::int32_t node) {
 }  // namespace
 
 LiveWorld::LiveWorld(const Services& services, const Problem& problem, SearchCost& cost)
-    : services_(services), problem_(problem), cost_(cost) {
+    : services_(services), problem_(problem), gold_(ReadGold(problem.answer)), cost_(cost) {
   for (const char* stop : {marker::kEndOfStep, marker::kEndOfCode, marker::kEndOfAnswer}) {
     if (const auto id = services.tokenizer.IdOf(stop)) stop_ids_.push_back(*id);
   }
@@ -84,15 +86,16 @@ asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
   co_return result;
 }
 
-void LiveWorld::ReadAnswer(const std::string& answer, Node& node) const {
-  if (answer.empty()) {
-    node.kind = NodeKind::kFailed;
-    node.judgement.reason = "no-answer";
-    return;
+asio::awaitable<void> LiveWorld::GradeAnswers(std::vector<Node*> nodes) {
+  std::vector<Start<Judgement>> grades;
+  for (const Node* node : nodes) {
+    grades.push_back([this, node](auto done) {
+      GradeWithAlgebra(services_.executor, gold_, node->answer, {}, std::move(done));
+    });
   }
-  node.kind = NodeKind::kAnswer;
-  node.answer = answer;
-  node.judgement = Grade(problem_.answer, answer);
+  if (grades.empty()) co_return;
+  std::vector<Judgement> judgements = co_await AwaitAll<Judgement>(std::move(grades));
+  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i]->judgement = std::move(judgements[i]);
 }
 
 void LiveWorld::ReadExecution(const Tree& tree, const ExecResult& result, bool closes_block,
@@ -152,11 +155,18 @@ asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& cand
   nothing.outcome = Outcome::kOk;
   executed_.emplace("", nothing);
   co_await RunMissing(keys, std::move(programs));
+  std::vector<Node*> answers;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     Node& node = candidates[i];
     switch (readings[i].kind) {
       case StepReading::Kind::kAnswer:
-        ReadAnswer(readings[i].answer, node);
+        node.kind = readings[i].answer.empty() ? NodeKind::kFailed : NodeKind::kAnswer;
+        node.answer = readings[i].answer;
+        if (node.answer.empty()) {
+          node.judgement.reason = "no-answer";
+        } else {
+          answers.push_back(&node);
+        }
         break;
       case StepReading::Kind::kCode:
         ReadExecution(tree, executed_.at(keys[i]), readings[i].closes_block, node);
@@ -167,6 +177,24 @@ asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& cand
         break;
     }
   }
+  for (Node& node : candidates) RefuseTooLong(tree, node);
+  std::erase_if(answers, [](const Node* node) { return node->kind != NodeKind::kAnswer; });
+  co_await GradeAnswers(std::move(answers));
+}
+
+// A program may print more than the model can read: nothing can follow, and nothing can score it.
+void LiveWorld::RefuseTooLong(const Tree& tree, Node& node) const {
+  std::size_t length = node.tokens.size() + node.output_tokens.size();
+  for (std::int32_t at = node.parent; at >= 0; at = tree.nodes[at].parent) {
+    length += tree.nodes[at].tokens.size() + tree.nodes[at].output_tokens.size();
+  }
+  int room = services_.policy.MaxTokens();
+  if (services_.ppm) room = std::min(room, services_.ppm->MaxTokens());
+  if (node.kind == NodeKind::kStep) ++length;  // Of what is to follow.
+  if (length <= static_cast<std::size_t>(room)) return;
+  node.kind = NodeKind::kFailed;
+  node.answer.clear();
+  node.judgement = {Verdict::kUnverifiable, "context-full"};
 }
 
 asio::awaitable<std::vector<float>> LiveWorld::Score(const Tree& tree,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "schemas/problem.h"
+#include "verify/grader.h"
 #include "verify/python_executor.h"
 #include "workers/environments/python_steps.h"
 #include "workers/policy/engine.h"
@@ -38,12 +39,14 @@ class LiveWorld final : public World {
  private:
   const SequencePtr& SequenceOf(const Tree& tree, std::int32_t node);
   asio::awaitable<void> RunMissing(std::vector<std::string> keys, std::vector<Program> programs);
-  void ReadAnswer(const std::string& answer, Node& node) const;
+  asio::awaitable<void> GradeAnswers(std::vector<Node*> nodes);
+  void RefuseTooLong(const Tree& tree, Node& node) const;
   void ReadExecution(const Tree& tree, const ExecResult& result, bool closes_block,
                      Node& node) const;
 
   const Services& services_;
   const Problem& problem_;
+  const GoldAnswer gold_;
   SearchCost& cost_;
   std::vector<TokenId> stop_ids_;
   std::vector<SequencePtr> sequences_;  // By node; made on demand.

@@ -10,8 +10,10 @@
 #include <optional>
 #include <thread>
 
+#include "schemas/base/error.h"
 #include "schemas/base/log.h"
 #include "verify/golden_programs.h"
+#include "verify/golden_set.h"
 #include "verify/grader.h"
 #include "workers/confirm.h"
 #include "workers/live_world.h"
@@ -88,6 +90,7 @@ struct RolloutPool::Impl {
       try {
         executor = std::make_unique<CountedExecutor>(MakePythonExecutor(io, options.execution));
         CheckGoldenPrograms(io, *executor);
+        if (const auto wrong = CheckGrader()) Fail("the grader does not work here: {}", *wrong);
         started.set_value();
       } catch (...) {
         started.set_exception(std::current_exception());

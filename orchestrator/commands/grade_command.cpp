@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <asio/io_context.hpp>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -10,6 +11,8 @@
 #include "schemas/base/error.h"
 #include "verify/grader.h"
 #include "verify/grader_lines.h"
+#include "verify/python_executor.h"
+#include "verify/symbolic_grader.h"
 
 namespace gradus {
 namespace {
@@ -19,13 +22,36 @@ using Json = nlohmann::ordered_json;
 struct GradeArguments {
   std::string mode = "strict";
   std::string golds;
+  std::string level = "auto";
 };
 
-void GradeStdin(GraderMode mode) {
+// Algebra in the sandbox, whose interpreter starts when the first pair needs it.
+class Algebra {
+ public:
+  explicit Algebra(const std::string& level) { options_.level = level; }
+
+  Judgement Decide(std::string program) {
+    if (!executor_) executor_ = MakePythonExecutor(io_, options_);
+    Judgement judgement;
+    DecideByAlgebra(*executor_, std::move(program), [&](Judgement j) { judgement = std::move(j); });
+    io_.restart();
+    io_.run();
+    return judgement;
+  }
+
+ private:
+  asio::io_context io_;
+  ExecutorOptions options_;
+  std::unique_ptr<Executor> executor_;
+};
+
+void GradeStdin(GraderMode mode, Algebra& algebra) {
   std::string text;
   for (int line = 1; std::getline(std::cin, text); ++line) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const Judgement judgement = GradeLine(text, line, mode);
+    NativeGrade grade = GradeLine(text, line, mode);
+    const Judgement judgement = grade.program.empty() ? std::move(grade.judgement)
+                                                      : algebra.Decide(std::move(grade.program));
     const Json json = {{"verdict", ToString(judgement.verdict)}, {"reason", judgement.reason}};
     const std::string out = json.dump() + "\n";
     std::fwrite(out.data(), 1, out.size(), stdout);
@@ -55,11 +81,15 @@ void AddGradeCommand(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<GradeArguments>();
   command->add_option("--mode", arguments->mode, "strict, rstar_math, tora or hendrycks")
       ->capture_default_str();
+  command->add_option("--level", arguments->level, "Isolation of the programs that do algebra")
+      ->check(CLI::IsMember({"auto", "L3", "L2", "L1", "L0"}))
+      ->capture_default_str();
   command->add_option("--check-golds", arguments->golds,
                       "Lists the answers of a problem file that cannot be graded against");
   command->callback([&exit_code, arguments] {
     if (arguments->golds.empty()) {
-      GradeStdin(ReadGraderMode(arguments->mode));
+      Algebra algebra(arguments->level);
+      GradeStdin(ReadGraderMode(arguments->mode), algebra);
     } else {
       CheckGolds(arguments->golds);
     }

@@ -12,6 +12,7 @@
 #include "orchestrator/stop_signal.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
+#include "verify/grader.h"
 
 namespace gradus {
 namespace {
@@ -62,6 +63,22 @@ void FixConfig(const RunFiles& files, const Config& config) {
       files.root.string(), now.substr(line, now.find('\n', line) - line));
 }
 
+// Told before anything is searched: a gold that nothing can equal would only look like failure.
+void TellOfGolds(const std::string& file, const std::vector<Problem>& problems) {
+  std::size_t bad = 0;
+  std::string first;
+  for (const Problem& problem : problems) {
+    const std::string why = GoldProblem(ReadGold(problem.answer));
+    if (why.empty()) continue;
+    if (bad++ == 0) first = fmt::format("{}: '{}' is {}", problem.id, problem.answer, why);
+  }
+  if (bad == 0) return;
+  Log("{}: {} of {} answers cannot be graded against other than word by word, first {}; gradus "
+      "grade "
+      "--check-golds {} lists them",
+      file, bad, problems.size(), first, file);
+}
+
 void Prepare(const Arguments& arguments, Prepared& p) {
   p.config = LoadConfig(arguments.config_file, arguments.overrides);
   CheckConfig(p.config);
@@ -70,6 +87,8 @@ void Prepare(const Arguments& arguments, Prepared& p) {
   if (limit > 0 && p.problems.size() > limit) p.problems.resize(limit);
   if (!p.config.evaluation.problems.empty())
     p.held_out = LoadProblems(p.config.evaluation.problems);
+  TellOfGolds(p.config.problems.train, p.problems);
+  TellOfGolds(p.config.evaluation.problems, p.held_out);
   if (!p.config.bootstrap.demonstrations.empty()) {
     p.demonstrations = LoadDemonstrations(p.config.bootstrap.demonstrations);
   }

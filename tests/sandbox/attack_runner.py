@@ -255,7 +255,10 @@ class Runner:
         tokens = self.canaries.tokens()
         rows = [fill_in(row, tokens) for row in rows]
         try:
-            records = self.send([{"program": self.form(row["program"]), "limits": row["limits"]} for row in rows])
+            jobs = [{"program": self.form(row["program"]), "limits": row["limits"]} for row in rows]
+            for _ in range(self.options.slots if self.options.as_prefix else 0):
+                self.send(jobs)  # A prefix is kept when it is asked for again.
+            records = self.send(jobs)
             for row, record in zip(rows, records):
                 own[row["id"]] += record_complaints(row, record)
                 if self.options.verbose:

@@ -39,7 +39,7 @@ TEST_CASE("At least 98 % of the labelled cases are judged as labelled, with one 
   int rows = 0, right = 0, false_accepts = 0, contradictions = 0;
   for (const std::string& line : SharedLines("grader_cases.jsonl")) {
     const Json row = Json::parse(line);
-    const Judgement judgement = GradeLine(line, ++rows, GraderMode::kStrict);
+    const Judgement judgement = GradeLine(line, ++rows, GraderMode::kStrict).judgement;
     const bool accepted = judgement.verdict == Verdict::kCorrect;
     const bool equal = row["equal"];
     const std::string policy = row.value("policy", "");

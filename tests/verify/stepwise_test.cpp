@@ -62,8 +62,8 @@ TEST_CASE("A step from a kept state is the whole program's result") {
   for (const auto& steps : programs) {
     CAPTURE(steps[0]);
     const ExecResult whole = bench.RunSteps(steps);
-    CheckSame(bench.Step(steps), whole);
-    CheckSame(bench.Step(steps), whole);  // Now from the state that the first one left.
+    // Run whole, then by a prefix that is made for it, then from the one that was kept.
+    for (int i = 0; i < 3; ++i) CheckSame(bench.Step(steps), whole);
   }
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("A whole tree of steps gives the same in any order") {
 TEST_CASE("A step that never ends takes its family with it, and the next one runs again") {
   Bench bench;
   const std::vector<std::string> prefix = {"x = 1\nprint('p', flush=True)"};
-  CHECK(bench.Step({prefix[0], "x"}).value == "1");
+  for (int i = 0; i < 3; ++i) CHECK(bench.Step({prefix[0], "x"}).value == "1");
   const auto endless = bench.Step(
       {prefix[0], "print('on', flush=True)\nimport time\ntime.sleep(60)"}, {}, Limits(0.5));
   CHECK(endless.outcome == Outcome::kWallTimeout);

@@ -21,11 +21,15 @@ std::string ProgramFor(const char* a, const char* b) {
 class FixedExecutor final : public Executor {
  public:
   explicit FixedExecutor(ExecResult result) : result_(std::move(result)) {}
-  void Run(Program program, const ExecLimits&, std::function<void(ExecResult)> done) override {
+  void Step(Program, const ExecLimits&, std::function<void(ExecResult)>) override {
+    FAIL("a verdict must not rest on a step");
+  }
+  void Check(Program program, const ExecLimits&, std::function<void(ExecResult)> done) override {
     programs.push_back(program.steps.at(0));
     done(result_);
   }
   std::string Version() const override { return "fixed"; }
+  Isolation isolation() const override { return {}; }
   std::vector<std::string> programs;
 
  private:

@@ -25,6 +25,7 @@ class CpuEngine final : public Engine {
                 std::function<void(std::vector<Continuation>)> done) override;
   void Score(SequencePtr sequence, std::function<void(float)> done) override;
   void LogProb(SequencePtr sequence, std::function<void(double)> done) override;
+  int MaxTokens() const override { return decoder_.max_length(); }
   EngineCounters Counters() const override;
   const std::string& ModelDigest() const override { return digest_; }
 

@@ -101,6 +101,8 @@ class Engine {
   // Sum of natural-log probabilities of the sequence's tokens after the first; NaN when it can
   // never fit.
   virtual void LogProb(SequencePtr sequence, std::function<void(double)> done) = 0;
+  // Longest sequence that can be scored or continued.
+  virtual int MaxTokens() const = 0;
   virtual EngineCounters Counters() const = 0;
   virtual const std::string& ModelDigest() const = 0;
 };

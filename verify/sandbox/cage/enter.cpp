@@ -241,6 +241,7 @@ __attribute__((visibility("default"))) std::uint32_t cage_run(PyObject* code, Py
   Send(kResultFd, job.nonce, report);
   ::dup2(0, 1);
   ::close(kResultFd);
+  FreezeObjects();
   RandomState random;
   AnnounceKept();
   job = Serve(bars, kKeptControlFd, true);

@@ -217,6 +217,12 @@ bool MayBeKept() {
   return PyThreadState_Next(PyInterpreterState_ThreadHead(PyInterpreterState_Get())) == nullptr;
 }
 
+void FreezeObjects() {
+  PyObject* gc = PyDict_GetItemString(PyImport_GetModuleDict(), "gc");
+  if (gc) Py_DecRef(PyObject_CallMethod(gc, "freeze", nullptr));
+  PyErr_Clear();
+}
+
 RandomState::RandomState()
     : module_(PyDict_GetItemString(PyImport_GetModuleDict(), "random")),
       state_(module_ ? PyObject_CallMethod(module_, "getstate", nullptr) : nullptr) {

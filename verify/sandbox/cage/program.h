@@ -31,6 +31,10 @@ void FlushOutput();
 // no file that it opened.
 bool MayBeKept();
 
+// Takes all objects out of the garbage collector's sight: a collection in a fork would write to,
+// and so copy, every page that holds some.
+void FreezeObjects();
+
 // The state of Python's global random generator, which every fork reseeds.
 class RandomState {
  public:

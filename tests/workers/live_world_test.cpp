@@ -1,0 +1,97 @@
+#include "workers/live_world.h"
+
+#include <doctest/doctest.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/fakes/temp_folder.h"
+#include "workers/policy/hf_folder.h"
+
+using namespace gradus;
+
+namespace {
+
+// A world around a small random model and a real interpreter.
+struct Small {
+  Small() {
+    RandomModelOptions shape;
+    shape.hidden_size = 32;
+    shape.intermediate_size = 32;
+    shape.num_layers = 1;
+    shape.num_heads = 2;
+    shape.num_kv_heads = 1;
+    shape.max_positions = 128;
+    MakeRandomModel(scratch / "model", shape, MarkerTokens(), 3);
+    tokenizer = std::make_unique<Tokenizer>(Tokenizer::Load(scratch / "model"));
+    policy = MakeEngine(scratch / "model", {});
+    ExecutorOptions options;
+    options.preload = {};
+    executor = MakePythonExecutor(io, options);
+    services = std::make_unique<Services>(
+        Services{*tokenizer, *policy, nullptr, *executor, environment, search, options.limits});
+  }
+
+  // Checks candidates below a root; each is given by its text.
+  std::vector<Node> Check(const std::vector<std::string>& texts, const std::string& answer) {
+    const Problem problem{"p", "6 * 7?", answer, "", "", {}};
+    Tree tree;
+    Node root;
+    root.text = "6 * 7?";
+    root.tokens = tokenizer->Encode(root.text);
+    tree.nodes.push_back(root);
+    std::vector<Node> candidates;
+    for (const std::string& text : texts) {
+      Node node;
+      node.parent = 0;
+      node.depth = 1;
+      node.text = text;
+      node.tokens = tokenizer->Encode(text);
+      candidates.push_back(node);
+    }
+    SearchCost cost;
+    LiveWorld world(*services, problem, cost);
+    asio::co_spawn(io, world.Check(tree, candidates), asio::detached);
+    io.restart();
+    io.run();
+    return candidates;
+  }
+
+  TempFolder scratch;
+  asio::io_context io;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Engine> policy;
+  std::unique_ptr<Executor> executor;
+  EnvironmentOptions environment;
+  SearchOptions search;
+  std::unique_ptr<Services> services;
+};
+
+}  // namespace
+
+TEST_CASE("Steps run, answers are graded, and what the model cannot read on from has failed") {
+  Small small;
+  const auto nodes = small.Check(
+      {"<code>\nprint(6 * 7)<end_of_code>", "<answer>\\boxed{42}<end_of_answer>",
+       "<answer>\\boxed{41}<end_of_answer>", "<code>\nprint('x' * 500)<end_of_code>", "no markers"},
+      "42");
+  CHECK(nodes[0].kind == NodeKind::kStep);
+  CHECK(nodes[0].output == "\n<output>42<end_of_output>");
+  CHECK(nodes[1].judgement.verdict == Verdict::kCorrect);
+  CHECK(nodes[2].judgement.verdict == Verdict::kWrong);
+  CHECK(nodes[3].kind == NodeKind::kFailed);
+  CHECK(nodes[3].judgement.reason == "context-full");
+  CHECK(nodes[4].kind == NodeKind::kFailed);
+}
+
+TEST_CASE("An answer that only algebra can decide is decided in the search too") {
+  Small small;
+  const auto nodes =
+      small.Check({"<answer>\\boxed{2}<end_of_answer>"}, "\\sum_{n=0}^{\\infty} \\frac{1}{2^n}");
+  CHECK(nodes[0].judgement.verdict == Verdict::kCorrect);
+  CHECK(nodes[0].judgement.reason == "symbolic-equal");
+}
