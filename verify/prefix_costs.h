@@ -13,7 +13,8 @@ namespace gradus {
 // Affects speed only, never a result. Keys as in WarmStates.
 class PrefixCosts {
  public:
-  // A program (a prefix to others) took `seconds` from its start; `one_process`: nothing was kept.
+  // A program (a prefix to others) took `seconds` of CPU from its start; `one_process`: nothing was
+  // kept.
   void Note(const std::string& key, double seconds, bool one_process) {
     if (seconds_.size() >= kRemembered) seconds_.clear();
     seconds_[key] = seconds;

@@ -390,7 +390,7 @@ ExecResult PythonSlot::Judge(const ChildEnd& end) {
 
 void PythonSlot::Done(ExecResult result) {
   if (UsesStates(job_) && result.outcome == Outcome::kOk) {
-    costs_.Note(key_, carried_wall_s_ + result.wall_s, phase_ == Phase::kWhole);
+    costs_.Note(key_, carried_cpu_s_ + result.cpu_s, phase_ == Phase::kWhole);
   }
   ++serial_;
   process_ = nullptr;
