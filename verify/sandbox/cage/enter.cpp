@@ -204,6 +204,7 @@ __attribute__((visibility("default"))) std::uint32_t cage_serve() {
   GatherPages();
   bars.base_bytes = AddressSpace();
   job = Serve(bars, kControlFd, false);
+  RememberDescriptors();
   job_is_open = true;
   return job.program_bytes;
 }
@@ -246,6 +247,7 @@ __attribute__((visibility("default"))) std::uint32_t cage_run(PyObject* code, Py
   AnnounceKept();
   job = Serve(bars, kKeptControlFd, true);
   random.Restore();
+  RememberDescriptors();
   job_is_open = true;
   return job.program_bytes;
 }

@@ -1,6 +1,7 @@
 #include "verify/sandbox/cage/program.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include <cstring>
@@ -127,6 +128,7 @@ void Describe(PyObject* type, PyObject* value, Text& text) {
 // One report is written at a time, by the only thread that may.
 Text error_text;
 PyObject* value_bytes = nullptr;
+struct stat standard[3];
 
 void ReportError(PyObject* type, PyObject* value, PyObject* trace, const Program& program,
                  Report& report) {
@@ -205,7 +207,18 @@ void FlushOutput() {
   Flush(PySys_GetObject("__stdout__"));
 }
 
+void RememberDescriptors() {
+  for (int fd = 0; fd < 3; ++fd) ::fstat(fd, &standard[fd]);
+}
+
 bool MayBeKept() {
+  for (int fd = 0; fd < 3; ++fd) {
+    struct stat now {};
+    if (::fstat(fd, &now) != 0 || now.st_dev != standard[fd].st_dev ||
+        now.st_ino != standard[fd].st_ino) {
+      return false;
+    }
+  }
   for (int kind : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {
     itimerval timer{};
     ::getitimer(static_cast<__itimer_which_t>(kind), &timer);

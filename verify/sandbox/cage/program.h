@@ -27,8 +27,11 @@ Report ReportFailure(PyObject* error, const Program& program);
 void FinishThreads();
 void FlushOutput();
 
+// Which files the standard descriptors are, before the program runs.
+void RememberDescriptors();
+
 // Whether a fork of this process goes on exactly as the program itself would: one thread, no timer,
-// no file that it opened.
+// no file that it opened, the standard descriptors as they were.
 bool MayBeKept();
 
 // Takes all objects out of the garbage collector's sight: a collection in a fork would write to,
