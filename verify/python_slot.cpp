@@ -1,7 +1,6 @@
 #include "verify/python_slot.h"
 
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
+#include "verify/memory_file.h"
 #include "verify/sandbox/level.h"
 
 namespace gradus {
@@ -30,17 +30,6 @@ constexpr int kGroupMib = 1024;  // Of a slot beyond its programs' own limit: in
 // No user of a distribution or of systemd has these numbers; programs that share one are still
 // apart by everything else.
 constexpr std::uint32_t kFirstUid = 65520, kUids = 14;
-
-// The encoded program behind a descriptor: the child reads it from there, whatever its size.
-Fd ProgramFile(const std::string& program) {
-  Fd file(::memfd_create("gradus-program", MFD_CLOEXEC));
-  for (std::size_t at = 0; file && at < program.size();) {
-    const ssize_t size = ::write(file.get(), program.data() + at, program.size() - at);
-    if (size < 0 && errno != EINTR) file.Reset();
-    if (size > 0) at += static_cast<std::size_t>(size);
-  }
-  return file;
-}
 
 // One key for each prefix, the program itself last: everything that the state after it depends on.
 std::vector<std::string> KeysOf(const Program& program, const ExecLimits& limits) {
@@ -256,7 +245,8 @@ void PythonSlot::Launch(Phase phase, const Origin& origin, const std::vector<std
   const std::string text = EncodeProgram({steps, job_.program.allowed_steps});
   const std::size_t cap = OutputCap(job_.limits);
   auto ends = process_->Open(cap - std::min(cap, carried_.size()));
-  const Fd program = ProgramFile(text);
+  // Behind a descriptor, so that it may be of any size.
+  const Fd program = MemoryFile("gradus-program", text);
   if (!ends || !program) Log("cannot open a program's pipes: {}", std::strerror(errno));
   cage::Request request =
       MakeRequest(serial, process_->nonce(), text.size(), job_.limits, carried_cpu_s_);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -16,9 +15,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 
 #include "schemas/base/error.h"
+#include "verify/memory_file.h"
 #include "verify/python_process.h"
 #include "verify/sandbox/cage/cage.h"
 #include "verify/sandbox/seccomp_filter.h"
@@ -35,18 +34,6 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
-}
-
-// A descriptor that holds these bytes and nothing else of this process.
-Fd MemoryFile(const char* name, std::string_view bytes) {
-  Fd file(::memfd_create(name, MFD_CLOEXEC));
-  while (file && !bytes.empty()) {
-    const ssize_t size = ::write(file.get(), bytes.data(), bytes.size());
-    if (size < 0 && errno != EINTR) file.Reset();
-    if (size > 0) bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-  if (!file) Fail("cannot prepare a python slot: {}", std::strerror(errno));
-  return file;
 }
 
 std::string SetupBytes(const ZygoteOptions& options) {
@@ -149,7 +136,8 @@ Zygote::Zygote(const ZygoteOptions& options) {
   const Fd setup = MemoryFile("gradus-setup", SetupBytes(options));
   const Fd library = MemoryFile("gradus-cage", CageImage());
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!watch_ || !null) Fail("cannot prepare a python slot: {}", std::strerror(errno));
+  if (!watch_ || !null || !setup || !library)
+    Fail("cannot prepare a python slot: {}", std::strerror(errno));
 
   const std::string python = FindPython();
   std::vector<std::string> arguments = {python, "-s", "-c", ZygoteSource()};

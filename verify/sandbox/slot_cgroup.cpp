@@ -6,8 +6,11 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 #include <thread>
 
 namespace fs = std::filesystem;
@@ -61,12 +64,28 @@ fs::path OwnFolder(const std::string& controller) {
   return {};
 }
 
+constexpr std::string_view kPrefix = "gradus-";
+
 std::string FreshName() {
   static std::atomic<int> next{0};
-  return fmt::format("gradus-{}-{}", ::getpid(), next++);
+  return fmt::format("{}{}-{}", kPrefix, ::getpid(), next++);
+}
+
+// Groups that killed processes left behind. One that is in use cannot be removed.
+void RemoveLeftOvers(const fs::path& parent) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix)) continue;
+    const long pid = std::strtol(name.c_str() + kPrefix.size(), nullptr, 10);
+    if (pid > 0 && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) {
+      ::rmdir(entry.path().c_str());
+    }
+  }
 }
 
 bool MakeFolder(const fs::path& folder, std::string& why) {
+  RemoveLeftOvers(folder.parent_path());
   std::error_code error;
   if (fs::create_directory(folder, error)) return true;
   why = fmt::format("{}: {}", folder.string(), error.message());
