@@ -79,8 +79,9 @@ PythonSlot::Warmth PythonSlot::WaitUntilWarm() {
   const std::string message = ready > 0 ? interpreter_->Receive().value_or("") : "";
   if (message.size() < 3) Fail("python3 did not start: run `python3 -c pass` to see why");
   if (message[0] != 'R') {
+    const bool only_group = options_.levels == 1u << 3 && !group_;
     Fail("python3 cannot start with {}: {}{}", fmt::join(options_.preload, ", "), message.substr(1),
-         no_group_.empty() ? "" : "L3: " + no_group_);
+         only_group ? "L3: " + no_group_ : "");
   }
   const std::size_t first = message.find('\n'), second = message.find('\n', first + 1);
   Warmth warmth;

@@ -47,7 +47,7 @@ bool Works(const std::string& level) {
     Bench bench(1, {}, level);
     return true;
   } catch (const Error& error) {
-    MESSAGE("skipped at " << level << ": " << error.what());
+    MESSAGE("skipped at " << level << ": " << std::string(error.what()));
     return false;
   }
 }

@@ -169,7 +169,7 @@ TEST_CASE("The golden programs pass at every level that works here") {
       Bench bench(1, {}, level);
       CHECK_NOTHROW(CheckGoldenPrograms(bench.io, *bench.executor));
     } catch (const std::exception& error) {
-      MESSAGE("skipped at " << level << ": " << error.what());
+      MESSAGE("skipped at " << level << ": " << std::string(error.what()));
     }
   }
 }
