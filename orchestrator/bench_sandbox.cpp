@@ -111,7 +111,7 @@ std::vector<Program> Programs(int count, const std::function<std::string(int)>& 
   return programs;
 }
 
-double Rounded(double value) { return std::round(value * 100) / 100; }
+double Rounded(double value) { return std::round(value * 1e4) / 1e4; }
 
 // One process for each program.
 double PythonPerSecond(int count, const std::function<std::string(int)>& text) {

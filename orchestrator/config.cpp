@@ -149,6 +149,7 @@ std::string PrintConfig(const Config& config) {
 
 void CheckConfig(const Config& config) {
   CheckProblems(config);
+  CheckLevel(config.rollout.execution.level);
   if (config.policy.init != "random") CheckModelFolder(config.policy.init);
   if (!config.bootstrap.demonstrations.empty()) LoadDemonstrations(config.bootstrap.demonstrations);
   if (config.bootstrap.demonstrations.empty()) {

@@ -42,8 +42,9 @@ bool HolderIsGone(const json& holder, std::chrono::milliseconds patience) {
   if (holder.value("host", "") != Host()) return false;
   const long pid = holder.value("pid", 0L);
   Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) return errno == ESRCH;
+  if (!process && errno == ESRCH) return true;
   if (StartTicks(pid) != holder.value("start_ticks", std::string("?"))) return true;
+  if (!process) return false;  // Before Linux 5.3: alive, as far as can be seen.
   pollfd ended{process.get(), POLLIN, 0};
   return ::poll(&ended, 1, static_cast<int>(patience.count())) > 0;
 }

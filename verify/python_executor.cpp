@@ -22,11 +22,12 @@ class PythonExecutor : public Executor {
   ~PythonExecutor() override;
   void Step(Program program, const ExecLimits& limits,
             std::function<void(ExecResult)> done) override {
-    Add({std::move(program), limits, std::move(done)});
+    std::vector<std::string> keys = KeysOf(program, limits);
+    Add({std::move(program), limits, std::move(done), std::move(keys)});
   }
   void Check(Program program, const ExecLimits& limits,
              std::function<void(ExecResult)> done) override {
-    Add({std::move(program), limits, std::move(done), true});
+    Add({std::move(program), limits, std::move(done)});
   }
   std::string Version() const override { return version_; }
   Isolation isolation() const override { return isolation_; }
@@ -56,12 +57,12 @@ ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
 
 PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& options) : io_(io) {
   Require(options.slots > 0, "an executor needs a slot");
-  const auto levels = ReadLevels(options.level);
-  if (!levels) Fail("execution.level: '{}' is not auto, L3, L2, L1 or L0", options.level);
+  CheckLevel(options.level);
+  const unsigned levels = *ReadLevels(options.level);
   for (int i = 0; i < options.slots; ++i) {
     slots_.push_back(std::make_shared<PythonSlot>(
         io,
-        SlotOptions{options.preload, *levels, i, static_cast<std::size_t>(options.warm_states)}));
+        SlotOptions{options.preload, levels, i, static_cast<std::size_t>(options.warm_states)}));
   }
   for (auto& slot : slots_) {
     const PythonSlot::Warmth warmth = slot->WaitUntilWarm();
@@ -127,7 +128,7 @@ void PythonExecutor::Retry(PythonJob job, const std::string& reason) {
   done(Infrastructure(reason));
 }
 
-// Answers are posted: Run must return before its `done` is called.
+// Answers are posted: a call must return before its `done` is called.
 void PythonExecutor::GiveUp() {
   for (PythonJob& job : std::exchange(waiting_, {})) {
     asio::post(io_,
@@ -192,6 +193,10 @@ void Bind(Settings& settings, ExecutorOptions& options) {
     limits.Field("out_kb", options.limits.out_kb, {1, 1 << 16},
                  "KiB of stdout kept; a program that prints more is ended");
   });
+}
+
+void CheckLevel(const std::string& level) {
+  if (!ReadLevels(level)) Fail("execution.level: '{}' is not auto, L3, L2, L1 or L0", level);
 }
 
 std::unique_ptr<Executor> MakePythonExecutor(asio::io_context& io, const ExecutorOptions& options) {

@@ -71,6 +71,8 @@ struct ExecutorOptions {
   ExecLimits limits;
 };
 void Bind(Settings& settings, ExecutorOptions& options);
+// Throws Error when `level` names none.
+void CheckLevel(const std::string& level);
 
 // How programs are isolated, and what keeps a higher level from working here.
 struct Isolation {

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "schemas/base/bytes.h"
@@ -31,7 +32,8 @@ constexpr int kGroupMib = 1024;  // Of a slot beyond its programs' own limit: in
 // apart by everything else.
 constexpr std::uint32_t kFirstUid = 65520, kUids = 14;
 
-// One key for each prefix, the program itself last: everything that the state after it depends on.
+}  // namespace
+
 std::vector<std::string> KeysOf(const Program& program, const ExecLimits& limits) {
   ByteWriter writer;
   writer.Put(limits.wall_s).Put(limits.cpu_s).Put(limits.mem_mb).Put(limits.out_kb);
@@ -44,8 +46,6 @@ std::vector<std::string> KeysOf(const Program& program, const ExecLimits& limits
   }
   return keys;
 }
-
-}  // namespace
 
 PythonSlot::PythonSlot(asio::io_context& io, const SlotOptions& options)
     : io_(io), options_(options), start_timer_(io), states_(options.warm_states) {
@@ -182,15 +182,11 @@ void PythonSlot::InterpreterGone() {
 
 // Below L2 nothing would end the descendants of a kept process, so there it cannot have any.
 bool PythonSlot::UsesStates(const PythonJob& job) const {
-  return !job.clean && level_ >= 2 && options_.warm_states > 0 && job.program.steps.size() > 1;
+  return job.keys.size() > 1 && level_ >= 2 && options_.warm_states > 0;
 }
 
-bool PythonSlot::Knows(const PythonJob& job) {
-  if (!UsesStates(job)) return false;
-  std::vector<std::string> keys = KeysOf(job.program, job.limits);
-  keys.pop_back();
-  const auto longest = states_.Longest(keys);
-  return longest && *longest + 1 == keys.size();
+bool PythonSlot::Knows(const PythonJob& job) const {
+  return UsesStates(job) && states_.Has(job.keys[job.keys.size() - 2]);
 }
 
 void PythonSlot::Begin(PythonJob job) {
@@ -207,18 +203,16 @@ void PythonSlot::RunWhole() {
 // The last step, from the kept prefix; where that is missing it is made first, from the longest
 // prefix that is there.
 void PythonSlot::RunStep() {
-  keys_ = KeysOf(job_.program, job_.limits);
-  key_ = keys_.back();
-  keys_.pop_back();
-  const auto longest = states_.Longest(keys_);
+  const std::span<const std::string> prefixes(job_.keys.data(), job_.keys.size() - 1);
+  const auto longest = states_.Longest(prefixes);
   Origin origin{interpreter_, nullptr};
-  origin_key_ = longest ? keys_[*longest] : "";
+  origin_key_ = longest ? prefixes[*longest] : "";
   founder_ = longest ? states_.FounderOf(origin_key_) : "";
   if (longest) origin = {states_.At(origin_key_).server, &states_.At(origin_key_)};
-  if (longest && *longest + 1 == keys_.size()) {
+  if (longest && *longest + 1 == prefixes.size()) {
     return Launch(Phase::kStep, origin, {job_.program.steps.back()}, -1);
   }
-  if (!costs_.Pays(keys_.back())) return RunWhole();
+  if (!costs_.Pays(PrefixKey())) return RunWhole();
   RunPrefix(longest ? *longest + 1 : 0, origin);
 }
 
@@ -338,7 +332,7 @@ void PythonSlot::OnEnded(const cage::Ended& ended) {
                        result.outcome == Outcome::kCpuTimeout ||
                        result.outcome == Outcome::kOutputLimit;
     if (!final) {
-      costs_.Refuse(keys_.back());  // In front of each step it runs again.
+      costs_.Refuse(PrefixKey());  // In front of each step it runs again.
       return RunWhole();
     }
   }
@@ -361,7 +355,7 @@ void PythonSlot::OnKeptReady(const std::string& message) {
   Kept kept{std::move(candidate_), serial_, result.output, carried_cpu_s_ + cpu_s,
             carried_wall_s_ + result.wall_s};
   candidate_ = nullptr;
-  states_.Keep(keys_.back(), origin_key_, std::move(kept));
+  states_.Keep(PrefixKey(), origin_key_, std::move(kept));
   RunStep();
 }
 
@@ -381,7 +375,7 @@ ExecResult PythonSlot::Judge(const ChildEnd& end) {
 
 void PythonSlot::Done(ExecResult result) {
   if (UsesStates(job_) && result.outcome == Outcome::kOk) {
-    costs_.Note(key_, carried_cpu_s_ + result.cpu_s, phase_ == Phase::kWhole);
+    costs_.Note(job_.keys.back(), carried_cpu_s_ + result.cpu_s, phase_ == Phase::kWhole);
   }
   ++serial_;
   process_ = nullptr;

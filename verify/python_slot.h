@@ -22,9 +22,14 @@ struct PythonJob {
   Program program;
   ExecLimits limits;
   std::function<void(ExecResult)> done;
-  bool clean = false;  // From its start in a fresh process, whatever is kept.
+  // One for each prefix, the program itself last; empty: from its start in a fresh process,
+  // whatever is kept.
+  std::vector<std::string> keys = {};
   int attempts = 0;
 };
+
+// Everything that the state after each prefix depends on.
+std::vector<std::string> KeysOf(const Program& program, const ExecLimits& limits);
 
 struct SlotOptions {
   std::vector<std::string> preload;
@@ -61,7 +66,7 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   // The interpreter cannot be started any more.
   bool broken() const { return state_ == State::kBroken; }
   // Whether the steps before the job's last one are kept here.
-  bool Knows(const PythonJob& job);
+  bool Knows(const PythonJob& job) const;
   // REQUIRES: idle().
   void Begin(PythonJob job);
 
@@ -85,6 +90,8 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   void Restart();
 
   bool UsesStates(const PythonJob& job) const;
+  // Of the state that the running job's last step starts from.
+  const std::string& PrefixKey() const { return job_.keys[job_.keys.size() - 2]; }
   void RunWhole();
   void RunStep();
   void RunPrefix(std::size_t first, const Origin& origin);
@@ -123,8 +130,6 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   // The running job. Handlers of an earlier process carry an older serial and do nothing.
   std::uint64_t serial_ = 0;
   PythonJob job_;
-  std::vector<std::string> keys_;  // Of its prefixes of 1, 2, … steps,
-  std::string key_;                // and of the program itself.
   Phase phase_ = Phase::kWhole;
   std::shared_ptr<JobProcess> process_;
   std::string founder_, origin_key_;  // Family and kept process that it goes on from; "": none.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ class WarmStates {
 
   // Index of the longest kept prefix among `keys` (of 1, 2, … steps), which now is the most recent;
   // nothing when none is kept.
-  std::optional<std::size_t> Longest(const std::vector<std::string>& keys) {
+  std::optional<std::size_t> Longest(std::span<const std::string> keys) {
     for (std::size_t i = keys.size(); i-- > 0;) {
       if (!entries_.contains(keys[i])) continue;
       Touch(keys[i]);
@@ -28,6 +29,7 @@ class WarmStates {
     }
     return std::nullopt;
   }
+  bool Has(const std::string& key) const { return entries_.contains(key); }
   Process& At(const std::string& key) { return entries_.at(key).process; }
   // First of the family of `key`.
   const std::string& FounderOf(const std::string& key) const {

@@ -241,6 +241,7 @@ def check_input(folder):
     bad.write_text('{"id": "a", "problem": "1+1", "answer": "2", "level": 1}\n{"id": "b", "problem": \n')
     expect_refusal(folder, "bad.jsonl:2", f"problems.train={bad}")
     expect_refusal(folder, "rank", "cluster.placement=split", "cluster.train_ranks=4", ranks=3)
+    expect_refusal(folder, "execution.level", "execution.level=L9")
     expect_refusal(folder, "no/such/file", "problems.train=no/such/file.jsonl")
 
 

@@ -4,21 +4,24 @@
 
 #include <algorithm>
 #include <random>
+#include <string>
+#include <vector>
 
 using namespace gradus;
+using Keys = std::vector<std::string>;
 
 TEST_CASE("The longest kept prefix is found and the least recent goes first") {
   WarmStates<int> states(3);
-  CHECK_FALSE(states.Longest({"a", "ab"}));
+  CHECK_FALSE(states.Longest(Keys{"a", "ab"}));
   CHECK(states.Keep("a", "", 1).empty());
   CHECK(states.Keep("ab", "a", 2).empty());
-  CHECK(states.Longest({"a", "ab", "abc"}) == 1);
+  CHECK(states.Longest(Keys{"a", "ab", "abc"}) == 1);
   CHECK(states.Keep("x", "", 3).empty());
-  CHECK(states.Longest({"a"}) == 0);
-  CHECK(states.Longest({"x"}) == 0);
+  CHECK(states.Longest(Keys{"a"}) == 0);
+  CHECK(states.Longest(Keys{"x"}) == 0);
   // "ab" was used before "a" and "x".
   CHECK(states.Keep("y", "", 4) == std::vector<int>{2});
-  CHECK(states.Longest({"a", "ab"}) == 0);
+  CHECK(states.Longest(Keys{"a", "ab"}) == 0);
 }
 
 TEST_CASE("A family is forgotten whole, its founder last") {

@@ -17,6 +17,7 @@
 #include "verify/sandbox/cage/program.h"
 #include "verify/sandbox/cage/report.h"
 #include "verify/sandbox/cage/serve.h"
+#include "verify/sandbox/cage/signals.h"
 
 namespace gradus::cage {
 namespace {
@@ -233,7 +234,7 @@ __attribute__((visibility("default"))) std::uint32_t cage_run(PyObject* code, Py
                                                               std::uint32_t steps) {
   CloseJob();
   const Report report = RunProgram({code, last, scope, ends, steps});
-  if (!job.keep || report.status != Status::kOk || !MayBeKept()) {
+  if (!job.keep || report.status != Status::kOk || !MayBeKept() || !SignalsAreOurs()) {
     FinishThreads();
     FlushOutput();
     EndJob(report);

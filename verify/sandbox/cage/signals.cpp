@@ -36,4 +36,17 @@ void EndBySignals(const Request& request) {
   }
 }
 
+bool SignalsAreOurs() {
+  sigset_t blocked, none;
+  ::sigemptyset(&none);
+  ::sigemptyset(&blocked);  // The kernel fills less than the whole.
+  ::sigprocmask(SIG_BLOCK, nullptr, &blocked);
+  struct sigaction child {
+  }, term{};
+  ::sigaction(SIGCHLD, nullptr, &child);
+  ::sigaction(SIGTERM, nullptr, &term);
+  return std::memcmp(&blocked, &none, sizeof none) == 0 && child.sa_handler == SIG_DFL &&
+         term.sa_handler == OnDeadlySignal;
+}
+
 }  // namespace gradus::cage

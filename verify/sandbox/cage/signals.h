@@ -8,4 +8,8 @@ namespace gradus::cage {
 // handled itself reports the end of `request`'s job and leaves. To be renewed for each job.
 void EndBySignals(const Request& request);
 
+// Whether the signals that serving itself uses are as they were set for the program: it has not
+// handled SIGCHLD or SIGTERM, and blocks none.
+bool SignalsAreOurs();
+
 }  // namespace gradus::cage
