@@ -13,6 +13,12 @@ if(GRADUS_SANITIZER)
   target_link_options(gradus_options INTERFACE -fsanitize=${GRADUS_SANITIZER})
 endif()
 
+# gradus_precompile(TARGET HEADERS...): the standard headers that most files use, and HEADERS, are parsed once per target.
+function(gradus_precompile name)
+  target_precompile_headers(${name} PRIVATE <algorithm> <chrono> <cstdint> <filesystem> <functional> <map> <memory>
+    <optional> <span> <string> <string_view> <thread> <utility> <vector> ${ARGN})
+endfunction()
+
 # gradus_library(NAME DEPENDS...): a static library of the .cpp files of the calling folder.
 function(gradus_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
