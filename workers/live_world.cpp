@@ -90,7 +90,8 @@ asio::awaitable<void> LiveWorld::GradeAnswers(std::vector<Node*> nodes) {
   std::vector<Start<Judgement>> grades;
   for (const Node* node : nodes) {
     grades.push_back([this, node](auto done) {
-      GradeWithAlgebra(services_.executor, gold_, node->answer, {}, std::move(done));
+      GradeWithAlgebra(services_.executor, gold_, node->answer, {services_.environment.grader, {}},
+                       std::move(done));
     });
   }
   if (grades.empty()) co_return;
