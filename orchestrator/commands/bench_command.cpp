@@ -4,6 +4,7 @@
 
 #include "orchestrator/bench_rollout.h"
 #include "orchestrator/bench_sandbox.h"
+#include "orchestrator/bench_search.h"
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
 
@@ -62,6 +63,28 @@ void AddRollout(CLI::App& bench, int& exit_code) {
   });
 }
 
+void AddSearch(CLI::App& bench, int& exit_code) {
+  auto options = std::make_shared<SearchBenchOptions>();
+  auto* command = bench.add_subcommand(
+      "search", "Tree nodes per second with a policy that answers at once and real programs");
+  const auto add = [&](const char* name, int& value, int most, const char* text) {
+    command->add_option(name, value, text)->check(CLI::Range(1, most))->capture_default_str();
+  };
+  add("--problems", options->problems, 1000000, "Trees, all at once");
+  add("--rollouts", options->rollouts, 100000, "Rollouts of each tree");
+  add("--candidates", options->candidates, 1000, "Candidates of each expansion");
+  add("--depth", options->depth, 1000, "Code steps of a path");
+  add("--slots", options->execution.slots, 1024, "Warm interpreters");
+  command->add_flag("!--no-python", options->python, "Leave the run with real programs out");
+  command->add_option("--level", options->execution.level, "Isolation level")
+      ->check(CLI::IsMember({"auto", "L3", "L2", "L1", "L0"}))
+      ->capture_default_str();
+  command->callback([options, &exit_code] {
+    Print(BenchSearch(*options));
+    exit_code = static_cast<int>(ExitCode::kDone);
+  });
+}
+
 }  // namespace
 
 void AddBenchCommand(CLI::App& app, int& exit_code) {
@@ -69,6 +92,7 @@ void AddBenchCommand(CLI::App& app, int& exit_code) {
   command->require_subcommand(1);
   AddSandbox(*command, exit_code);
   AddRollout(*command, exit_code);
+  AddSearch(*command, exit_code);
 }
 
 }  // namespace gradus
