@@ -46,8 +46,8 @@ asio::awaitable<void> Confirm(Tree& tree, Executor& executor, const ExecLimits& 
     Program program{BlockSteps(tree, tree.nodes[end].parent), problem.allowed_steps};
     const StepReading reading = ReadStep(tree.nodes[end].text, rule);
     if (!reading.code.empty()) program.steps.push_back(reading.code);
-    runs.push_back([&executor, &limits, program = std::move(program)](auto done) {
-      executor.Check(program, limits, std::move(done));
+    runs.push_back([&executor, &limits, program = std::move(program)](auto done) mutable {
+      executor.Check(std::move(program), limits, std::move(done));
     });
   }
   if (runs.empty()) co_return;

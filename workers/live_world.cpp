@@ -62,8 +62,8 @@ asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
     request.sampling = {p.temperature, services_.search.top_p, services_.search.top_k,
                         services_.search.min_p};
     request.seed = p.seed;
-    requests.push_back([this, request = std::move(request)](auto done) {
-      services_.policy.Generate(request, std::move(done));
+    requests.push_back([this, request = std::move(request)](auto done) mutable {
+      services_.policy.Generate(std::move(request), std::move(done));
     });
   }
   std::vector<std::vector<Continuation>> sampled =
@@ -124,8 +124,8 @@ asio::awaitable<void> LiveWorld::RunMissing(std::vector<std::string> keys,
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (!executed_.emplace(keys[i], ExecResult{}).second) continue;
     missing.push_back(keys[i]);
-    runs.push_back([this, program = std::move(programs[i])](auto done) {
-      services_.executor.Step(program, services_.limits, std::move(done));
+    runs.push_back([this, program = std::move(programs[i])](auto done) mutable {
+      services_.executor.Step(std::move(program), services_.limits, std::move(done));
     });
   }
   if (runs.empty()) co_return;
@@ -140,6 +140,9 @@ asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& cand
   std::vector<StepReading> readings;
   std::vector<std::string> keys;
   std::vector<Program> programs;
+  std::int32_t parent = -1;  // Whose block is at hand: mostly all candidates are siblings.
+  std::vector<std::string> block;
+  std::string block_text;
   for (const Node& candidate : candidates) {
     readings.push_back(ReadStep(candidate.text, services_.search.answer_rule));
     if (readings.back().kind != StepReading::Kind::kCode) {
@@ -147,9 +150,14 @@ asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& cand
       programs.emplace_back();
       continue;
     }
-    Program program{BlockSteps(tree, candidate.parent), problem_.allowed_steps};
+    if (candidate.parent != parent) {
+      parent = candidate.parent;
+      block = BlockSteps(tree, parent);
+      block_text = Joined(block);
+    }
+    Program program{block, problem_.allowed_steps};
     if (!readings.back().code.empty()) program.steps.push_back(readings.back().code);
-    keys.push_back(Joined(program.steps));
+    keys.push_back(block_text + readings.back().code);
     programs.push_back(std::move(program));
   }
   // A block without any code prints nothing and cannot fail.
