@@ -143,3 +143,24 @@ TEST_CASE("Evaluation is blind to the truth, and greedy where it says so") {
   CHECK(SpecFor(c, {2, Phase::kEvaluate, 0, 0}).temperature == 0);
   CHECK_FALSE(SpecFor(c, {2, Phase::kRollout, 0, 0}).blind);
 }
+
+TEST_CASE("hard_rollouts, hard_attempts, last_rollouts: the last round escalates to 64, then 128") {
+  const auto rollouts = [](const Config& config, RoundIndex round, std::uint8_t attempt) {
+    Key key;
+    key.round = round;
+    key.phase = attempt == 0 ? Phase::kRollout : Phase::kRolloutHard;
+    key.attempt = attempt;
+    return SpecFor(config, key).rollouts;
+  };
+  const Config paper = FromText("preset: rstar_math\n");
+  CHECK(rollouts(paper, 1, 0) == 8);
+  CHECK(rollouts(paper, 1, 1) == 16);
+  CHECK(rollouts(paper, 4, 0) == 16);
+  CHECK(rollouts(paper, 4, 1) == 64);
+  CHECK(rollouts(paper, 4, 2) == 128);
+  const Config plain = FromText("preset: rstar_math\nsearch: {last_rollouts: 0}\n");
+  CHECK(rollouts(plain, 4, 2) == 64);
+  const Config longer = FromText("preset: rstar_math\nsearch: {hard_attempts: 3}\n");
+  CHECK(rollouts(longer, 4, 2) == 64);
+  CHECK(rollouts(longer, 4, 3) == 128);
+}

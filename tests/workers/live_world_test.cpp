@@ -103,3 +103,14 @@ TEST_CASE("grader: a recipe's mode judges the answers of its search") {
   small.environment.grader = GraderMode::kTora;
   CHECK(small.Check({answer}, "0.7")[0].judgement.verdict == Verdict::kCorrect);
 }
+
+TEST_CASE("errors_threshold: a failing step may go on until that many have failed in a row") {
+  Small small;
+  const std::string failing = "<code>\nprint(1 / 0)<end_of_step>";
+  CHECK(small.Check({failing}, "1")[0].kind == NodeKind::kFailed);
+  small.search.errors_threshold = 2;
+  const Node node = small.Check({failing}, "1")[0];
+  CHECK(node.kind == NodeKind::kStep);
+  CHECK(node.output.find("<end_of_code>") == 0);  // It closes its block and shows what went wrong.
+  CHECK(node.output.find("ZeroDivisionError") != std::string::npos);
+}
