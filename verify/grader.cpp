@@ -132,6 +132,8 @@ std::string ExtractAnswer(std::string_view text) {
   return announced ? std::string(UnwrapAnswer(found.answer)) : "";
 }
 
-std::string GraderVersion() { return "gradus-grader 2"; }
+std::string GraderVersion(GraderMode mode) {
+  return std::string("gradus-grader 2, ") + ToString(mode);
+}
 
 }  // namespace gradus

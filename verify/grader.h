@@ -52,7 +52,7 @@ Judgement Grade(std::string_view gold, std::string_view predicted,
 // with, too much of a guess for a search that labels.
 std::string ExtractAnswer(std::string_view text);
 
-// Name and version stored with each tree.
-std::string GraderVersion();
+// Name, version and mode stored with each tree.
+std::string GraderVersion(GraderMode mode);
 
 }  // namespace gradus

@@ -360,7 +360,7 @@ void PythonSlot::OnKeptReady(const std::string& message) {
 }
 
 ChildEnd PythonSlot::EndOf(int status, double cpu_s) {
-  ChildEnd end{status, cpu_s, process_->seconds(), process_->killed()};
+  ChildEnd end{status, cpu_s, process_->seconds(), process_->killed(), false, carried_cpu_s_};
   if (group_ && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     const long kills = group_->oom_kills();
     end.out_of_memory = kills != std::exchange(oom_kills_, kills);

@@ -59,7 +59,8 @@ asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
     request.samples = p.samples;
     request.max_tokens = services_.environment.max_step_tokens;
     request.stop_ids = stop_ids_;
-    request.sampling = {p.temperature, services_.search.top_p, services_.search.top_k};
+    request.sampling = {p.temperature, services_.search.top_p, services_.search.top_k,
+                        services_.search.min_p};
     request.seed = p.seed;
     requests.push_back([this, request = std::move(request)](auto done) {
       services_.policy.Generate(request, std::move(done));
@@ -90,7 +91,8 @@ asio::awaitable<void> LiveWorld::GradeAnswers(std::vector<Node*> nodes) {
   std::vector<Start<Judgement>> grades;
   for (const Node* node : nodes) {
     grades.push_back([this, node](auto done) {
-      GradeWithAlgebra(services_.executor, gold_, node->answer, {}, std::move(done));
+      GradeWithAlgebra(services_.executor, gold_, node->answer, {services_.environment.grader, {}},
+                       std::move(done));
     });
   }
   if (grades.empty()) co_return;

@@ -107,7 +107,7 @@ struct RolloutPool::Impl {
     }
     services.emplace(Services{tokenizer, *policy, ppm.get(), *executor, options.environment,
                               options.search, options.execution.limits});
-    verifier = GraderVersion() + "; " + executor->Version();
+    verifier = GraderVersion(options.environment.grader) + "; " + executor->Version();
   }
 
   ~Impl() {

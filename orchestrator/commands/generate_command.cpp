@@ -24,7 +24,8 @@ struct GenerateOptions {
   std::string type;
   bool greedy = false;
   int max_tokens = 0;
-  double temperature = 1.0;
+  int samples = 1;
+  SamplingOptions sampling;
   std::uint64_t seed = 0;
 };
 
@@ -62,6 +63,17 @@ std::pair<std::function<void(Value)>, std::future<Value>> Answer() {
   return {[promise](Value value) { promise->set_value(std::move(value)); }, std::move(future)};
 }
 
+const char* EndedBy(StopReason reason) {
+  switch (reason) {
+    case StopReason::kStopId:
+      return "stop";
+    case StopReason::kContextFull:
+      return "context-full";
+    default:
+      return "max-tokens";
+  }
+}
+
 class GenerateSession {
  public:
   explicit GenerateSession(const GenerateOptions& options)
@@ -92,7 +104,9 @@ class GenerateSession {
     request.context = Extend(nullptr, std::move(prompt));
     request.max_tokens = options_.max_tokens;
     request.stop_ids = tokenizer_.EosIds();
-    request.sampling.temperature = options_.greedy ? 0 : options_.temperature;
+    request.samples = options_.samples;
+    request.sampling = options_.sampling;
+    if (options_.greedy) request.sampling.temperature = 0;
     request.seed = MixSeed(options_.seed, static_cast<std::uint64_t>(number));
     request.top_logits = kTop;
     auto [generated, continuations] = Answer<std::vector<Continuation>>();
@@ -103,15 +117,21 @@ class GenerateSession {
     pending_.push_back({std::move(continuations), std::move(logprob)});
   }
 
+  nlohmann::ordered_json Told(const Continuation& result) const {
+    return {{"ids", result.tokens},
+            {"text", tokenizer_.Decode(result.tokens)},
+            {"logprobs", result.logprobs},
+            {"ended", EndedBy(result.reason)}};
+  }
+
   void Print(std::ostream& out) {
     const std::vector<Continuation> results = pending_.front().continuations.get();
     const double logprob = pending_.front().prompt_logprob.get();
     pending_.pop_front();
     const Continuation& result = results.at(0);
-    nlohmann::ordered_json reply = {{"ids", result.tokens},
-                                    {"text", tokenizer_.Decode(result.tokens)},
-                                    {"logprob_prompt", nullptr},
-                                    {"top", nlohmann::ordered_json::array()}};
+    nlohmann::ordered_json reply = Told(result);
+    for (std::size_t i = 1; i < results.size(); ++i) reply["more"].push_back(Told(results[i]));
+    reply.update({{"logprob_prompt", nullptr}, {"top", nlohmann::ordered_json::array()}});
     if (!std::isnan(logprob)) reply["logprob_prompt"] = logprob;
     for (const auto& [id, logit] : result.top) reply["top"].push_back({id, logit});
     out << reply.dump() << "\n";
@@ -128,15 +148,30 @@ class GenerateSession {
 void AddGenerateCommand(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("generate",
                                          "Continue prompts: JSON lines {\"ids\"} or {\"text\"} to "
-                                         "{\"ids\",\"text\",\"logprob_prompt\",\"top\"}");
+                                         "{\"ids\",\"text\",\"logprobs\",\"ended\","
+                                         "\"logprob_prompt\",\"top\"}");
   const auto options = std::make_shared<GenerateOptions>();
   command->add_option("--model", options->model, "Hugging Face model folder")->required();
   command->add_option("--max-tokens", options->max_tokens, "new tokens at most")
       ->required()
       ->check(CLI::Range(1, 1 << 20));
   command->add_flag("--greedy", options->greedy, "always the most likely token");
-  command->add_option("--temperature", options->temperature, "of sampling")
+  command->add_option("--samples", options->samples, "of each prompt; those after the first: more")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  SamplingOptions& sampling = options->sampling;
+  command->add_option("--temperature", sampling.temperature, "of sampling; 0 is greedy")
       ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command->add_option("--top-p", sampling.top_p, "sample from the likeliest tokens up to this mass")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--top-k", sampling.top_k, "sample from the k likeliest tokens; 0 is off")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  command
+      ->add_option("--min-p", sampling.min_p, "leave out tokens below this share of the likeliest")
+      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "of sampling")->capture_default_str();
   command->add_option("--dtype", options->type, "number type; default float32 on CPU");

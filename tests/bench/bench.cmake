@@ -1,5 +1,3 @@
-add_executable(bench_rollout bench/rollout_bench.cpp)
-target_link_libraries(bench_rollout PRIVATE gradus_policy)
 add_executable(bench_dispatch bench/dispatch_bench.cpp)
 target_link_libraries(bench_dispatch PRIVATE gradus_orchestrator)
 add_executable(bench_grader bench/grader_bench.cpp)

@@ -2,8 +2,8 @@
 
 #include "schemas/base/file.h"
 #include "tests/fakes/temp_folder.h"
+#include "workers/policy/folder_weights.h"
 #include "workers/policy/hf_folder.h"
-#include "workers/policy/safetensors.h"
 #include "workers/policy/tokenizer.h"
 
 namespace gradus {

@@ -131,29 +131,20 @@ TEST_CASE(
   check({.max_rows = 1, .prefill_tokens = 1, .kv_tokens = 80}, 8);
 }
 
-TEST_CASE("a reference model's logits, log-probabilities and greedy tokens are reproduced") {
+TEST_CASE("a longrope sample ends where its sequence would turn otherwise; longer contexts go on") {
   const std::filesystem::path folder =
-      std::filesystem::path(GRADUS_SOURCE_DIR) / "tests/policy/golden/tiny_qwen2";
+      std::filesystem::path(GRADUS_SOURCE_DIR) / "tests/policy/golden/tiny_phi3";
   const auto engine = MakeEngine(folder, EngineOptions{});
-  std::ifstream file(folder / "logits.jsonl");
-  int cases = 0;
-  for (std::string line; std::getline(file, line); ++cases) {
-    const auto expected = nlohmann::json::parse(line);
-    GenerateRequest request = Request(Extend(nullptr, expected["ids"]), 1, 8, 1);
-    request.sampling.temperature = 0;
-    request.top_logits = 260;
-    const auto results = RunOne(*engine, request);
-    CHECK(results[0].tokens == expected["greedy"].get<std::vector<TokenId>>());
-    REQUIRE(results[0].top.size() == 260);
-    for (const auto& [id, logit] : results[0].top) {
-      CHECK(static_cast<double>(logit) ==
-            doctest::Approx(expected["last"][static_cast<std::size_t>(id)].get<double>())
-                .epsilon(1e-4));
-    }
-    CHECK(WaitLogProb(*engine, request.context) ==
-          doctest::Approx(expected["logprob"].get<double>()).epsilon(1e-5));
-  }
-  CHECK(cases == 3);
+  const SequencePtr root = Extend(nullptr, SomeTokens(30, 1));
+  const auto ended = RunOne(*engine, Request(root, 1, 10, 1));
+  CHECK(ended[0].reason == StopReason::kContextFull);
+  CHECK(ended[0].tokens.size() == 3);  // The 33rd token was still drawn from 32.
+  // The same pieces in a longer sequence: other keys, and none of the short ones in their place.
+  const SequencePtr longer = Extend(root, SomeTokens(10, 2));
+  const auto beside = RunOne(*engine, Request(longer, 1, 10, 1));
+  CHECK(beside[0].tokens.size() == 10);
+  const auto alone = MakeEngine(folder, EngineOptions{});
+  CHECK(SameBits(RunOne(*alone, Request(longer, 1, 10, 1)), beside));
 }
 
 TEST_CASE("the same context as one piece or as many gives the same bits") {

@@ -5,12 +5,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
 #include <future>
+#include <nlohmann/json.hpp>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "tests/fakes/temp_folder.h"
 #include "workers/policy/engine.h"
+#include "workers/policy/folder_weights.h"
 #include "workers/policy/hf_folder.h"
 
 namespace gradus {
@@ -99,7 +102,7 @@ at::Tensor ReferenceLogits(const Model& model, const std::vector<TokenId>& token
   const auto length = static_cast<std::int64_t>(tokens.size());
   const int half = c.head_dim / 2;
   const at::Tensor frequency =
-      at::pow(c.rope_theta, at::arange(half, at::kDouble) * (-2.0 / c.head_dim));
+      at::pow(c.rope.theta, at::arange(half, at::kDouble) * (-2.0 / c.head_dim));
   const at::Tensor angle = at::outer(at::arange(length, at::kDouble), frequency);
   const at::Tensor cos = at::cat({angle, angle}, -1).cos(), sin = at::cat({angle, angle}, -1).sin();
   const auto turn = [&](const at::Tensor& x) {
@@ -168,6 +171,65 @@ TEST_CASE("engine and training forward agree with the formulas on every family o
       }
       CHECK(promise.get_future().get() == doctest::Approx(sum).epsilon(1e-5));
     }
+  }
+}
+
+TEST_CASE("every family's logits, log-probabilities and greedy tokens are those of the reference") {
+  for (const char* name :
+       {"tiny_qwen2", "tiny_qwen2_old", "tiny_qwen3", "tiny_llama3", "tiny_mistral", "tiny_phi3"}) {
+    CAPTURE(std::string(name));
+    const fs::path folder = fs::path(GRADUS_SOURCE_DIR) / "tests/policy/golden" / name;
+    const auto engine = MakeEngine(folder, EngineOptions{});
+    const Model model = LoadModel(folder);
+    std::ifstream file(folder / "logits.jsonl");
+    int cases = 0;
+    for (std::string line; std::getline(file, line); ++cases) {
+      const auto expected = nlohmann::json::parse(line);
+      const auto tokens = expected["ids"].get<std::vector<TokenId>>();
+      CAPTURE(tokens.size());
+      GenerateRequest request;
+      request.context = Extend(nullptr, tokens);
+      request.max_tokens = 8;
+      request.sampling.temperature = 0;
+      request.top_logits = 260;
+      const auto results = RunOne(*engine, request);
+      CHECK(results[0].tokens == expected["greedy"].get<std::vector<TokenId>>());
+      REQUIRE(results[0].top.size() == 260);
+      const auto length = static_cast<std::int64_t>(tokens.size());
+      const at::Tensor logits =
+          Logits(model, ForwardHidden(model, Batch({tokens}, length), Lengths({tokens}))[0]);
+      double of_engine = 0, of_training = 0;
+      for (const auto& [id, logit] : results[0].top) {
+        const double right = expected["last"][static_cast<std::size_t>(id)].get<double>();
+        of_engine = std::max(of_engine, std::abs(static_cast<double>(logit) - right));
+        of_training = std::max(of_training, std::abs(logits[-1][id].item<double>() - right));
+      }
+      CHECK(of_engine < 2e-4);
+      CHECK(of_training < 2e-4);
+      std::promise<double> promise;
+      engine->LogProb(request.context, [&](double value) { promise.set_value(value); });
+      CHECK(promise.get_future().get() ==
+            doctest::Approx(expected["logprob"].get<double>()).epsilon(1e-4));
+    }
+    CHECK(cases == 5);
+  }
+}
+
+TEST_CASE("saving what another program wrote keeps every tensor and its type, for each family") {
+  for (const char* name :
+       {"tiny_qwen2", "tiny_qwen2_old", "tiny_qwen3", "tiny_llama3", "tiny_mistral", "tiny_phi3"}) {
+    CAPTURE(std::string(name));
+    const TempFolder scratch;
+    const fs::path folder = fs::path(GRADUS_SOURCE_DIR) / "tests/policy/golden" / name;
+    SaveModel(LoadModel(folder), scratch / "m", folder);
+    const FolderWeights before(folder), after(scratch / "m");
+    CHECK(before.Names() == after.Names());
+    for (const std::string& tensor : before.Names()) {
+      CHECK_MESSAGE(before.At(tensor).type == after.At(tensor).type, tensor);
+      CHECK_MESSAGE(before.At(tensor).shape == after.At(tensor).shape, tensor);
+      CHECK_MESSAGE(before.At(tensor).bytes == after.At(tensor).bytes, tensor);
+    }
+    CHECK(ReadFile(folder / "config.json") == ReadFile(scratch / "m" / "config.json"));
   }
 }
 
@@ -257,9 +319,13 @@ TEST_CASE("a missing or unsupported configuration key is named") {
   }
   CHECK(error_of("\"rope_theta\": 10000.0",
                  "\"rope_parameters\": {\"rope_theta\": 5e5, \"rope_type\": \"default\"}") == "");
-  CHECK(ReadModelConfig(scratch / "a").rope_theta == 5e5);
+  CHECK(ReadModelConfig(scratch / "a").rope.theta == 5e5);
   CHECK(error_of("\"rope_theta\": 10000.0",
-                 "\"rope_parameters\": {\"rope_theta\": 5e5, \"rope_type\": \"yarn\"}") != "");
+                 "\"rope_parameters\": {\"rope_theta\": 5e5, \"rope_type\": \"llama3\"}")
+            .find("low_freq_factor") != std::string::npos);
+  CHECK(error_of("\"rope_theta\": 10000.0",
+                 "\"rope_parameters\": {\"rope_theta\": 5e5, \"rope_type\": \"dynamic\"}")
+            .find("dynamic") != std::string::npos);
   CHECK(error_of("\"silu\"", "\"gelu\"").find("hidden_act") != std::string::npos);
   CHECK(error_of("Qwen2ForCausalLM", "GPT2LMHeadModel").find("GPT2") != std::string::npos);
 }

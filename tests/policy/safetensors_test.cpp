@@ -1,9 +1,12 @@
-#include "workers/policy/safetensors.h"
+#include "workers/policy/folder_weights.h"
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
@@ -64,7 +67,7 @@ TEST_CASE("half-precision tensors become the floats they stand for") {
       "{" + Entry("b", "BF16", "[2]", "[0,4]") + "," + Entry("h", "F16", "[6]", "[4,16]") + "}";
   std::string bytes = FileBytes(header, 0);
   const std::uint16_t values[8] = {0x3F80, 0xC040,  // 1, -3
-                                   0x3C00, 0x8000, 0x0001, 0x03FF, 0x7BFF, 0xFC00};
+                                   0x3C00, 0x8000, 0x0001, 0x03FF, 0x7BFF, 0xFBFF};
   bytes.append(reinterpret_cast<const char*>(values), sizeof values);
   WriteFileAtomically(scratch / "h.safetensors", bytes);
   const SafetensorsFile file(scratch / "h.safetensors");
@@ -72,8 +75,7 @@ TEST_CASE("half-precision tensors become the floats they stand for") {
   CopyToFloat(file.tensors().at("b"), "b", brain.data());
   CopyToFloat(file.tensors().at("h"), "h", half.data());
   CHECK(brain == std::vector<float>{1, -3});
-  CHECK(half == std::vector<float>{1, -0.0f, 0x1p-24f, 1023 * 0x1p-24f, 65504,
-                                   -std::numeric_limits<float>::infinity()});
+  CHECK(half == std::vector<float>{1, -0.0f, 0x1p-24f, 1023 * 0x1p-24f, 65504, -65504});
 }
 
 TEST_CASE("hostile files are refused with one line that says what is wrong") {
@@ -109,11 +111,62 @@ TEST_CASE("hostile files are refused with one line that says what is wrong") {
   refuse(FileBytes("{\"__metadata__\":{\"x\":1}," + a + "}", 8), "__metadata__");
 }
 
-TEST_CASE("shards are found through the index, and a tensor in two of them is refused") {
+TEST_CASE("bfloat16 is written rounded to nearest even and read back exactly") {
+  const TempFolder scratch;
+  // 1 + 2^-8 lies between two bfloat16 values and goes to the even one; a little more goes up.
+  const std::vector<float> values = {1.0f, -2.5f, 1.0f + 0x1p-8f, 1.0f + 0x1p-8f + 0x1p-20f, 3e38f};
+  WriteSafetensors(scratch / "m.safetensors", {{"a", {5}, values.data(), TensorType::kBF16}});
+  const SafetensorsFile file(scratch / "m.safetensors");
+  CHECK(file.tensors().at("a").bytes.size() == 10);
+  std::vector<float> back(5);
+  CopyToFloat(file.tensors().at("a"), "a", back.data());
+  CHECK(back[0] == 1.0f);
+  CHECK(back[1] == -2.5f);
+  CHECK(back[2] == 1.0f);
+  CHECK(back[3] == 1.0f + 0x1p-7f);
+  WriteSafetensors(scratch / "n.safetensors", {{"a", {5}, back.data(), TensorType::kBF16}});
+  CHECK(ReadFile(scratch / "m.safetensors") == ReadFile(scratch / "n.safetensors"));
+}
+
+TEST_CASE("weights that are not finite are refused by name and place") {
+  const TempFolder scratch;
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    for (const TensorType type : {TensorType::kF32, TensorType::kBF16}) {
+      const std::vector<float> values = {0, bad};
+      WriteSafetensors(scratch / "m.safetensors", {{"q", {2}, values.data(), type}});
+      const SafetensorsFile file(scratch / "m.safetensors");
+      std::vector<float> back(2);
+      CHECK_THROWS_WITH_AS(CopyToFloat(file.tensors().at("q"), "q", back.data()),
+                           doctest::Contains("tensor q: value 1"), Error);
+    }
+  }
+}
+
+TEST_CASE("large weights are written as shards with an index, none cut, and read as one") {
+  const TempFolder scratch;
+  const std::vector<float> values = {1, 2, 3, 4, 5};
+  std::vector<FloatTensor> tensors;
+  for (const char* name : {"d", "a", "c", "b"}) {
+    tensors.push_back({name, {5}, values.data(), TensorType::kF32});
+  }
+  WriteFolderWeights(scratch / ".", tensors, 50);
+  CHECK(std::filesystem::exists(scratch / "model-00002-of-00002.safetensors"));
+  CHECK_FALSE(std::filesystem::exists(scratch / "model.safetensors"));
+  const FolderWeights weights(scratch / ".");
+  CHECK(weights.Names() == std::vector<std::string>{"a", "b", "c", "d"});
+  CHECK(weights.SavedAs() == TensorType::kF32);
+  const auto index = nlohmann::json::parse(ReadFile(scratch / "model.safetensors.index.json"));
+  CHECK(index["metadata"]["total_size"] == 80);
+  CHECK(index["weight_map"]["b"] == "model-00002-of-00002.safetensors");
+}
+
+TEST_CASE("shards are found through the index, which must be true") {
   const TempFolder scratch;
   const float one = 1, two = 2;
-  WriteSafetensors(scratch / "model-00001-of-00002.safetensors", {{"a", {1}, &one}});
-  WriteSafetensors(scratch / "model-00002-of-00002.safetensors", {{"b", {1}, &two}});
+  WriteSafetensors(scratch / "model-00001-of-00002.safetensors",
+                   {{"a", {1}, &one, TensorType::kF32}});
+  WriteSafetensors(scratch / "model-00002-of-00002.safetensors",
+                   {{"b", {1}, &two, TensorType::kF32}});
   WriteFileAtomically(scratch / "model.safetensors.index.json",
                       R"({"metadata":{"total_size":8},"weight_map":{
                         "a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}})");
@@ -125,11 +178,18 @@ TEST_CASE("shards are found through the index, and a tensor in two of them is re
     CHECK_THROWS_AS(weights.Get("b", {2}), Error);
     CHECK_THROWS_AS(weights.Get("c", {1}), Error);
   }
-  WriteSafetensors(scratch / "model-00002-of-00002.safetensors", {{"a", {1}, &two}});
+  WriteSafetensors(scratch / "model-00002-of-00002.safetensors",
+                   {{"a", {1}, &two, TensorType::kF32}});
   CHECK_THROWS_AS(FolderWeights(scratch / "."), Error);
-  WriteFileAtomically(scratch / "model.safetensors.index.json",
-                      R"({"weight_map":{"a":"../x.safetensors"}})");
-  CHECK_THROWS_AS(FolderWeights(scratch / "."), Error);
+  for (const char* index :
+       {R"({"weight_map":{"a":"../x.safetensors"}})", R"({"weight_map":{"a":".."}})",
+        R"({"weight_map":{"a":"model-00001-of-00002.safetensors",
+                          "b":"model-00001-of-00002.safetensors"}})",
+        R"({"weight_map":{}})", R"({"weight_map":{"a":1}})", R"({})", "[]", "{"}) {
+    CAPTURE(index);
+    WriteFileAtomically(scratch / "model.safetensors.index.json", index);
+    CHECK_THROWS_AS(FolderWeights(scratch / "."), Error);
+  }
 }
 
 }  // namespace gradus

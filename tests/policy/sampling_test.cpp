@@ -63,7 +63,7 @@ TEST_CASE("log-probabilities are those of the softmax at temperature 1 whatever 
   }
 }
 
-TEST_CASE("top-k and top-p keep the head of the distribution and nothing else") {
+TEST_CASE("top-k, top-p and min-p keep the head of the distribution and nothing else") {
   const std::vector<float> logits = {0, 3, 1, 2, -1};  // Probabilities .032 .636 .086 .234 .012
   TokenSampler sampler(5);
   const auto drawn = [&](SamplingOptions options) {
@@ -77,6 +77,11 @@ TEST_CASE("top-k and top-p keep the head of the distribution and nothing else") 
   CHECK(drawn({.top_p = 0.6}) == std::vector<bool>{false, true, false, false, false});
   CHECK(drawn({.top_p = 0.9}) == std::vector<bool>{false, true, true, true, false});
   CHECK(drawn({.top_p = 0.0}) == std::vector<bool>{false, true, false, false, false});
+  CHECK(drawn({.min_p = 0.3}) == std::vector<bool>{false, true, false, true, false});
+  CHECK(drawn({.min_p = 1.0}) == std::vector<bool>{false, true, false, false, false});
+  CHECK(drawn({.temperature = 2, .min_p = 0.3}) ==
+        std::vector<bool>{false, true, true, true, false});
+  CHECK(drawn({.top_k = 1, .min_p = 0.01}) == std::vector<bool>{false, true, false, false, false});
   CHECK(drawn({.top_p = 0.99, .top_k = 3}) == std::vector<bool>{false, true, true, true, false});
 }
 

@@ -61,6 +61,27 @@ TEST_CASE("The kernel's word counts more than the frame") {
   CHECK(Judge({.status = SIGKILL, .killed = KillReason::kOutput}, frame) == Outcome::kOutputLimit);
 }
 
+TEST_CASE(
+    "A kill short of the CPU limit by the error of the kernel's clock is the limit, others are "
+    "not") {
+  const std::string frame = Frame(kNonce, 0, "", "v");
+  const auto judge = [&](double cpu_s, double limit_s, bool out_of_memory = false) {
+    ExecLimits limits = kLimits;
+    limits.cpu_s = limit_s;
+    ChildEnd end{.status = SIGKILL, .cpu_s = cpu_s};
+    end.out_of_memory = out_of_memory;
+    return JudgeJob(end, "", frame, kNonce, limits).outcome;
+  };
+  CHECK(judge(1.90, 2) == Outcome::kCpuTimeout);  // As seen with four programs on one core.
+  CHECK(judge(1.70, 1.5) == Outcome::kCpuTimeout);
+  CHECK(judge(1.00, 2) == Outcome::kKilledUnknown);
+  CHECK(judge(8.5, 10) == Outcome::kKilledUnknown);
+  CHECK(judge(2.00, 2, true) == Outcome::kOomKill);
+  // A step forked from a state that had used three of eight seconds.
+  const ChildEnd step{.status = SIGKILL, .cpu_s = 4.9, .cpu_before_s = 3.0};
+  CHECK(JudgeJob(step, "", frame, kNonce, kLimits).outcome == Outcome::kCpuTimeout);
+}
+
 TEST_CASE("Output and value are cut at the cap") {
   const auto result =
       JudgeJob({}, std::string(1025, 'x'), Frame(kNonce, 0, "", ""), kNonce, kLimits);

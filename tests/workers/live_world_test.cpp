@@ -95,3 +95,11 @@ TEST_CASE("An answer that only algebra can decide is decided in the search too")
   CHECK(nodes[0].judgement.verdict == Verdict::kCorrect);
   CHECK(nodes[0].judgement.reason == "symbolic-equal");
 }
+
+TEST_CASE("grader: a recipe's mode judges the answers of its search") {
+  Small small;
+  const std::string answer = "<answer>\\boxed{70}<end_of_answer>";
+  CHECK(small.Check({answer}, "0.7")[0].judgement.verdict == Verdict::kWrong);
+  small.environment.grader = GraderMode::kTora;
+  CHECK(small.Check({answer}, "0.7")[0].judgement.verdict == Verdict::kCorrect);
+}

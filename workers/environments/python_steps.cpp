@@ -4,7 +4,6 @@
 #include <cctype>
 
 #include "schemas/base/file.h"
-#include "verify/grader.h"
 
 namespace gradus {
 namespace {
@@ -64,6 +63,13 @@ void Bind(Settings& s, EnvironmentOptions& o) {
       "plain: what was printed, else the value, then the error; rstar_math: floats with at most 4 "
       "decimals (released code); tora: \"Done\" for nothing, the error alone after a failure");
   s.Field("output_lead", o.output_lead, "text between a closed code block and <output>");
+  s.Choice("grader", o.grader,
+           {{"strict", GraderMode::kStrict},
+            {"rstar_math", GraderMode::kRstarMath},
+            {"tora", GraderMode::kTora},
+            {"hendrycks", GraderMode::kHendrycks}},
+           "whose rules judge answers: strict is safe to label with, the others imitate published "
+           "graders");
   s.Field("extra_tokens", o.extra_tokens,
           "strings added as single tokens to a model made from nothing");
 }

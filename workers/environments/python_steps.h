@@ -7,6 +7,7 @@
 #include "schemas/base/settings.h"
 #include "schemas/problem.h"
 #include "schemas/tree.h"
+#include "verify/grader.h"
 #include "verify/python_executor.h"
 #include "workers/environments/observation.h"
 #include "workers/search/options.h"
@@ -43,6 +44,7 @@ struct EnvironmentOptions {
   int max_output_chars = 1024;
   ObservationStyle output_style = ObservationStyle::kPlain;
   std::string output_lead = "\n";
+  GraderMode grader = GraderMode::kStrict;
   std::vector<std::string> extra_tokens;
 };
 void Bind(Settings& settings, EnvironmentOptions& options);

@@ -4,7 +4,8 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "workers/policy/decoder_names.h"
+#include "workers/policy/decoder_parts.h"
+#include "workers/policy/folder_weights.h"
 #include "workers/policy/folder_writer.h"
 #include "workers/policy/hf_folder.h"
 #include "workers/policy/safetensors.h"
@@ -101,11 +102,11 @@ void AddTokens(const fs::path& from, const fs::path& to, const std::vector<std::
 
   FolderWriter writer(to);
   writer.CopyCompanions(from);
-  writer.WriteConfig(from, config);
+  const FolderWeights weights(from);
+  writer.WriteConfig(from, config, weights.SavedAs());
   WriteTokenizer(from / "tokenizer.json", writer.folder() / "tokenizer.json", fresh);
   WriteTokenizerConfig(from / "tokenizer_config.json", writer.folder() / "tokenizer_config.json",
                        fresh);
-  const FolderWeights weights(from);
   std::vector<std::vector<float>> values;
   std::vector<FloatTensor> tensors;
   for (const ParameterShape& parameter : DecoderParameters(config)) {
@@ -121,9 +122,9 @@ void AddTokens(const fs::path& from, const fs::path& to, const std::vector<std::
       values.emplace_back(static_cast<std::size_t>(stored.Elements()));
       CopyToFloat(stored, parameter.name, values.back().data());
     }
-    tensors.push_back({parameter.name, parameter.shape, values.back().data()});
+    tensors.push_back({parameter.name, parameter.shape, values.back().data(), weights.SavedAs()});
   }
-  WriteSafetensors(writer.folder() / "model.safetensors", std::move(tensors));
+  WriteFolderWeights(writer.folder(), std::move(tensors));
   if (fs::exists(from / kValueHeadFile)) {
     fs::copy_file(from / kValueHeadFile, writer.folder() / kValueHeadFile);
   }

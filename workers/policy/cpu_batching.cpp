@@ -21,7 +21,8 @@ void CpuEngine::BuildRows() {
   for (Sample& sample : samples_) {
     const std::vector<TokenId>& tokens = sample.SoFar().tokens;
     const int position = sample.job->ContextLength() + static_cast<int>(tokens.size()) - 1;
-    AddRow({tokens.back(), position, sample.slots.data(), true}, {sample.job, &sample, position});
+    AddRow({tokens.back(), position, sample.slots.data(), sample.job->rope_table, true},
+           {sample.job, &sample, position});
   }
 }
 
@@ -70,7 +71,8 @@ bool CpuEngine::Admit(Job& job) {
   }
   const bool generate = job.kind == JobKind::kGenerate;
   if (generate && !HasFreeRow()) return false;
-  if (!arena_.Admit(job.path, generate ? SuffixSlots(job) : 0, job.pieces, job.first_suffix)) {
+  if (!arena_.Admit(job.path, job.rope_table, generate ? SuffixSlots(job) : 0, job.pieces,
+                    job.first_suffix)) {
     return false;
   }
   for (const CachedPiece* piece : job.pieces) {
@@ -89,7 +91,7 @@ void CpuEngine::AddRow(const TokenRow& row, const Output& target) {
 }
 
 void CpuEngine::AddContextRow(Job& job, TokenId token, int position, bool output) {
-  AddRow({token, position, job.slots.data(), output}, {&job, nullptr, position});
+  AddRow({token, position, job.slots.data(), job.rope_table, output}, {&job, nullptr, position});
   --prefill_left_;
   ++(job.kind == JobKind::kScore ? tick_.tokens_scored : tick_.tokens_prefilled);
 }
@@ -213,7 +215,8 @@ bool CpuEngine::Append(const Job& job, Continuation& so_far, int index, const fl
     so_far.reason = StopReason::kMaxTokens;
     return true;
   }
-  if (position + 1 == decoder_.config().max_positions) {
+  const ModelConfig& config = decoder_.config();
+  if (position + 1 == config.max_positions || config.rope.TableOf(position + 1) != job.rope_table) {
     so_far.reason = StopReason::kContextFull;
     return true;
   }
@@ -232,7 +235,7 @@ void CpuEngine::Finish(Job& job) {
   if (job.kind == JobKind::kLogProb) {
     arena_.Give(job.slots);
   } else {
-    arena_.Unpin(job.path);
+    arena_.Unpin(job.path, job.rope_table);
   }
   job.logits.clear();
   done_.push_back(&job);

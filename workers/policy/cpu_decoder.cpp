@@ -3,35 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "schemas/base/error.h"
-#include "workers/policy/decoder_names.h"
+#include "workers/policy/decoder_parts.h"
+#include "workers/policy/folder_weights.h"
 #include "workers/policy/safetensors.h"
 
 namespace gradus {
 namespace {
 
 constexpr int kAlign = 16;  // Floats: strides are whole cache lines.
-
-// Reads one parameter after the other as float32.
-class ParameterReader {
- public:
-  ParameterReader(const std::filesystem::path& folder, const ModelConfig& config)
-      : weights_(folder), list_(DecoderParameters(config)) {}
-
-  std::vector<float> Next() {
-    const ParameterShape& parameter = list_.at(next_++);
-    const StoredTensor& stored = weights_.Get(parameter.name, parameter.shape);
-    std::vector<float> values(static_cast<std::size_t>(stored.Elements()));
-    CopyToFloat(stored, parameter.name, values.data());
-    return values;
-  }
-
- private:
-  FolderWeights weights_;
-  std::vector<ParameterShape> list_;
-  std::size_t next_ = 0;
-};
 
 FloatBuffer Rows(int rows, int stride) {
   return FloatBuffer(static_cast<std::size_t>(rows) * static_cast<std::size_t>(stride));
@@ -51,47 +33,112 @@ CpuDecoder::CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv
 }
 
 void CpuDecoder::LoadWeights(const std::filesystem::path& folder) {
-  const ModelConfig& c = config_;
-  ParameterReader reader(folder, c);
-  const int q = c.num_heads * c.head_dim, kv = c.num_kv_heads * c.head_dim;
-  embedding_ = reader.Next();
-  for (int i = 0; i < c.num_layers; ++i) {
-    Layer& layer = layers_.emplace_back();
-    layer.input_norm = reader.Next();
-    layer.qkv = PackedMatrix(q + 2 * kv, c.hidden_size);
-    layer.qkv_bias = Rows(1, layer.qkv.stride());
-    for (const auto& [first, count] : {std::pair(0, q), std::pair(q, kv), std::pair(q + kv, kv)}) {
-      layer.qkv.Fill(first, count, reader.Next().data());
-      if (!c.qkv_bias) continue;
-      const std::vector<float> bias = reader.Next();
-      std::copy(bias.begin(), bias.end(), layer.qkv_bias.data() + first);
-    }
-    layer.output = PackedMatrix(c.hidden_size, q);
-    layer.output.Fill(0, c.hidden_size, reader.Next().data());
-    layer.post_norm = reader.Next();
-    layer.gate_up = PackedMatrix(2 * c.intermediate_size, c.hidden_size);
-    layer.gate_up.Fill(0, c.intermediate_size, reader.Next().data());
-    layer.gate_up.Fill(c.intermediate_size, c.intermediate_size, reader.Next().data());
-    layer.down = PackedMatrix(c.hidden_size, c.intermediate_size);
-    layer.down.Fill(0, c.hidden_size, reader.Next().data());
+  for (int i = 0; i < config_.num_layers; ++i) MakeLayer(i);
+  head_ = PackedMatrix(config_.vocab_size, config_.hidden_size);
+  const FolderWeights weights(folder);
+  for (const ParameterShape& parameter : DecoderParameters(config_)) {
+    const StoredTensor& stored = weights.Get(parameter.name, parameter.shape);
+    std::vector<float> values(static_cast<std::size_t>(stored.Elements()));
+    CopyToFloat(stored, parameter.name, values.data());
+    TakeParameter(parameter, std::move(values));
   }
-  final_norm_ = reader.Next();
-  head_ = PackedMatrix(c.vocab_size, c.hidden_size);
-  head_.Fill(0, c.vocab_size, c.tie_embeddings ? embedding_.data() : reader.Next().data());
+  if (config_.tie_embeddings) head_.Fill(0, config_.vocab_size, embedding_.data());
+  if (std::filesystem::exists(folder / kValueHeadFile)) LoadValueHead(folder);
+}
 
-  const std::filesystem::path value_head = folder / kValueHeadFile;
-  has_value_head_ = std::filesystem::exists(value_head);
-  if (!has_value_head_) return;
-  const SafetensorsFile file(value_head);
+void CpuDecoder::MakeLayer(int index) {
+  const ModelConfig& c = config_;
+  const int q = c.num_heads * c.head_dim, kv = c.num_kv_heads * c.head_dim;
+  Layer& layer = layers_.emplace_back();
+  layer.window = c.windows.at(static_cast<std::size_t>(index));
+  layer.qkv = PackedMatrix(q + 2 * kv, c.hidden_size);
+  layer.qkv_bias = Rows(1, layer.qkv.stride());
+  layer.output = PackedMatrix(c.hidden_size, q);
+  layer.gate_up = PackedMatrix(2 * c.intermediate_size, c.hidden_size);
+  layer.down = PackedMatrix(c.hidden_size, c.intermediate_size);
+}
+
+// Puts a parameter where the kernels want it: all families end in the same fused matrices.
+void CpuDecoder::TakeParameter(const ParameterShape& parameter, std::vector<float> values) {
+  using Part = DecoderPart;
+  const int q = config_.num_heads * config_.head_dim, kv = config_.num_kv_heads * config_.head_dim;
+  const int rows = static_cast<int>(parameter.shape[0]);
+  if (parameter.layer < 0) {
+    if (parameter.part == Part::kEmbedding) embedding_ = std::move(values);
+    if (parameter.part == Part::kFinalNorm) final_norm_ = std::move(values);
+    if (parameter.part == Part::kHead) head_.Fill(0, rows, values.data());
+    return;
+  }
+  Layer& layer = layers_[static_cast<std::size_t>(parameter.layer)];
+  const auto fill = [&](PackedMatrix& matrix, int first) {
+    matrix.Fill(first, rows, values.data());
+  };
+  const auto bias = [&](int first) {
+    std::copy(values.begin(), values.end(), layer.qkv_bias.data() + first);
+  };
+  switch (parameter.part) {
+    case Part::kInputNorm:
+      layer.input_norm = std::move(values);
+      break;
+    case Part::kQ:
+    case Part::kQkv:
+      fill(layer.qkv, 0);
+      break;
+    case Part::kK:
+      fill(layer.qkv, q);
+      break;
+    case Part::kV:
+      fill(layer.qkv, q + kv);
+      break;
+    case Part::kQBias:
+      bias(0);
+      break;
+    case Part::kKBias:
+      bias(q);
+      break;
+    case Part::kVBias:
+      bias(q + kv);
+      break;
+    case Part::kQNorm:
+      layer.q_norm = std::move(values);
+      break;
+    case Part::kKNorm:
+      layer.k_norm = std::move(values);
+      break;
+    case Part::kO:
+      fill(layer.output, 0);
+      break;
+    case Part::kPostNorm:
+      layer.post_norm = std::move(values);
+      break;
+    case Part::kGate:
+    case Part::kGateUp:
+      fill(layer.gate_up, 0);
+      break;
+    case Part::kUp:
+      fill(layer.gate_up, config_.intermediate_size);
+      break;
+    case Part::kDown:
+      fill(layer.down, 0);
+      break;
+    default:
+      Fail("no such part of a layer");
+  }
+}
+
+void CpuDecoder::LoadValueHead(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / kValueHeadFile;
+  const SafetensorsFile file(path);
   const auto read = [&](const char* name, std::int64_t count, float* out) {
     const auto found = file.tensors().find(name);
     if (found == file.tensors().end() || found->second.Elements() != count) {
-      Fail("{}: {} is missing or has the wrong shape", value_head.string(), name);
+      Fail("{}: {} is missing or has the wrong shape", path.string(), name);
     }
     CopyToFloat(found->second, name, out);
   };
-  value_weight_.resize(static_cast<std::size_t>(c.hidden_size));
-  read(kValueWeightName, c.hidden_size, value_weight_.data());
+  has_value_head_ = true;
+  value_weight_.resize(static_cast<std::size_t>(config_.hidden_size));
+  read(kValueWeightName, config_.hidden_size, value_weight_.data());
   read(kValueBiasName, 1, &value_bias_);
 }
 
@@ -124,17 +171,13 @@ void CpuDecoder::MakeBuffers(int max_rows, int kv_tokens) {
 }
 
 void CpuDecoder::MakeRotations() {
-  const int half = config_.head_dim / 2;
-  cos_ = Rows(max_length_, half);
-  sin_ = Rows(max_length_, half);
-  for (int i = 0; i < half; ++i) {
-    const float frequency =
-        static_cast<float>(1.0 / std::pow(config_.rope_theta, 2.0 * i / config_.head_dim));
-    for (int t = 0; t < max_length_; ++t) {
-      const float angle = static_cast<float>(t) * frequency;
-      Row(cos_, static_cast<std::size_t>(t), half)[i] = std::cos(angle);
-      Row(sin_, static_cast<std::size_t>(t), half)[i] = std::sin(angle);
-    }
+  const RopeConfig& rope = config_.rope;
+  const int half = rope.dims / 2;
+  cos_ = Rows(rope.tables() * max_length_, half);
+  sin_ = Rows(rope.tables() * max_length_, half);
+  for (int table = 0; table < rope.tables(); ++table) {
+    const auto first = static_cast<std::size_t>(table) * static_cast<std::size_t>(max_length_);
+    FillRotations(rope, table, max_length_, Row(cos_, first, half), Row(sin_, first, half));
   }
 }
 
@@ -174,16 +217,28 @@ void CpuDecoder::RunLayer(Layer& layer, bool last) {
   FeedForward(layer);
 }
 
+// Normalises (where the family does) and turns one head of a row's query or key.
+void CpuDecoder::TurnHead(float* head, const std::vector<float>& norm, const TokenRow& row) const {
+  if (!norm.empty()) {
+    RmsNorm(head, norm.data(), config_.rms_norm_eps, config_.head_dim, head);
+  }
+  const int half = config_.rope.dims / 2;
+  const std::size_t at =
+      (static_cast<std::size_t>(row.rope_table) * static_cast<std::size_t>(max_length_) +
+       static_cast<std::size_t>(row.position)) *
+      static_cast<std::size_t>(half);
+  Rotate(head, config_.rope.dims, cos_.data() + at, sin_.data() + at);
+}
+
 void CpuDecoder::StoreKeys(const Layer& layer) {
-  const int d = config_.head_dim, half = d / 2;
+  const int d = config_.head_dim;
   const std::size_t bytes = static_cast<std::size_t>(d) * sizeof(float);
   for (std::size_t r = 0; r < rows_.size(); ++r) {
-    const auto position = static_cast<std::size_t>(rows_[r].position);
-    const auto slot = static_cast<std::size_t>(rows_[r].slots[position]);
+    const auto slot = static_cast<std::size_t>(rows_[r].slots[rows_[r].position]);
     float* key = Row(qkv_, r, qkv_stride_) + config_.num_heads * d;
     const float* value = key + config_.num_kv_heads * d;
     for (int g = 0; g < config_.num_kv_heads; ++g) {
-      Rotate(key + g * d, d, Row(cos_, position, half), Row(sin_, position, half));
+      TurnHead(key + g * d, layer.k_norm, rows_[r]);
       const std::size_t at = layer.cache + (static_cast<std::size_t>(g) * kv_tokens_ + slot) *
                                                static_cast<std::size_t>(head_stride_);
       std::memcpy(keys_.data() + at, key + g * d, bytes);
@@ -209,16 +264,16 @@ void CpuDecoder::KeepOutputs() {
 }
 
 void CpuDecoder::AttendRows(const Layer& layer) {
-  const int d = config_.head_dim, half = d / 2, group = config_.num_heads / config_.num_kv_heads;
+  const int d = config_.head_dim, group = config_.num_heads / config_.num_kv_heads;
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(d)));
   const int row_stride = config_.num_heads * head_stride_;
   for (std::size_t r = 0; r < rows_.size(); ++r) {
-    const auto position = static_cast<std::size_t>(rows_[r].position);
     for (int h = 0; h < config_.num_heads; ++h) {
       float* query = Row(queries_, r, row_stride) + h * head_stride_;
-      const float* from = Row(qkv_, r, qkv_stride_) + h * d;
-      for (int i = 0; i < d; ++i) query[i] = from[i] * scale;
-      Rotate(query, d, Row(cos_, position, half), Row(sin_, position, half));
+      std::memcpy(query, Row(qkv_, r, qkv_stride_) + h * d,
+                  static_cast<std::size_t>(d) * sizeof(float));
+      TurnHead(query, layer.q_norm, rows_[r]);
+      for (int i = 0; i < d; ++i) query[i] *= scale;
     }
   }
   // Head by head, so that siblings find their shared prefix in the cache. The result replaces the
@@ -228,8 +283,10 @@ void CpuDecoder::AttendRows(const Layer& layer) {
                                                 static_cast<std::size_t>(head_stride_);
     for (std::size_t r = 0; r < rows_.size(); ++r) {
       float* query = Row(queries_, r, row_stride) + g * group * head_stride_;
+      const int length = rows_[r].position + 1;
+      const int first = layer.window > 0 ? std::max(0, length - layer.window) : 0;
       Attend(query, group, head_stride_, keys_.data() + plane, values_.data() + plane,
-             rows_[r].slots, rows_[r].position + 1, scores_.data(), query);
+             rows_[r].slots + first, length - first, scores_.data(), query);
     }
   }
   for (std::size_t r = 0; r < rows_.size(); ++r) {

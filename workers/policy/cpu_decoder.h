@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "workers/policy/cpu_kernels.h"
+#include "workers/policy/decoder_parts.h"
 #include "workers/policy/model_config.h"
 
 namespace gradus {
@@ -15,6 +16,7 @@ struct TokenRow {
   std::int32_t token = 0;
   int position = 0;
   const std::int32_t* slots = nullptr;
+  int rope_table = 0;   // RopeConfig::TableOf its sequence's length.
   bool output = false;  // Its final hidden state is wanted.
 };
 
@@ -44,15 +46,21 @@ class CpuDecoder {
  private:
   struct Layer {
     std::vector<float> input_norm, post_norm;
+    std::vector<float> q_norm, k_norm;  // Empty: the family has none.
+    int window = 0;                     // Latest tokens that attention sees; 0: all.
     PackedMatrix qkv, output, gate_up, down;
     FloatBuffer qkv_bias;
     std::size_t cache = 0;  // Offset of this layer's keys in the arenas.
   };
   void LoadWeights(const std::filesystem::path& folder);
+  void LoadValueHead(const std::filesystem::path& folder);
+  void MakeLayer(int index);
+  void TakeParameter(const ParameterShape& parameter, std::vector<float> values);
   void MakeBuffers(int max_rows, int kv_tokens);
   void MakeRotations();
   void Embed(std::span<const TokenRow> rows);
   void RunLayer(Layer& layer, bool last);
+  void TurnHead(float* head, const std::vector<float>& norm, const TokenRow& row) const;
   void StoreKeys(const Layer& layer);
   void AttendRows(const Layer& layer);
   void FeedForward(const Layer& layer);
@@ -71,7 +79,7 @@ class CpuDecoder {
   int hidden_stride_ = 0, qkv_stride_ = 0, query_stride_ = 0, gate_stride_ = 0, ffn_stride_ = 0;
   std::size_t kv_tokens_ = 0;
   FloatBuffer keys_, values_;  // [layer][kv head][slot][head_stride]
-  FloatBuffer cos_, sin_;      // [position][head_dim / 2]
+  FloatBuffer cos_, sin_;      // [rope table][position][turning dimensions / 2]
   FloatBuffer hidden_, normed_, qkv_, queries_, mixed_, gate_up_, active_, logits_, scores_;
   std::vector<TokenRow> rows_;  // Of the running pass.
 };

@@ -74,6 +74,7 @@ void CpuEngine::LogProb(SequencePtr sequence, std::function<void(double)> done) 
 
 void CpuEngine::Submit(JobPtr job) {
   job->path = PathOf(job->request.context);
+  job->rope_table = decoder_.config().rope.TableOf(job->ContextLength());
   {
     const std::lock_guard lock(mutex_);
     inbox_.push_back(std::move(job));

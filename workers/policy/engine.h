@@ -47,7 +47,8 @@ inline SequencePtr Extend(SequencePtr parent, std::vector<TokenId> tokens) {
 struct SamplingOptions {
   double temperature = 1.0;  // 0: greedy.
   double top_p = 1.0;
-  int top_k = 0;  // 0: off.
+  int top_k = 0;     // 0: off.
+  double min_p = 0;  // Least probability kept, as a share of the likeliest token's; 0: off.
 };
 
 struct GenerateRequest {

@@ -60,15 +60,16 @@ void FolderWriter::CopyCompanions(const fs::path& like) {
   }
 }
 
-void FolderWriter::WriteConfig(const fs::path& like, const ModelConfig& config) {
+void FolderWriter::WriteConfig(const fs::path& like, const ModelConfig& config, TensorType type) {
   const std::string original = ReadFile(like / "config.json");
   OrderedJson json = ReadOrderedJson(like / "config.json");
   const OrderedJson before = json;
   SetIfDifferent(json, "vocab_size", config.vocab_size);
   SetIfDifferent(json, "tie_word_embeddings", config.tie_embeddings);
+  const char* name = type == TensorType::kBF16 ? "bfloat16" : "float32";
   const char* type_key = json.contains("dtype") ? "dtype" : "torch_dtype";
-  SetIfDifferent(json, type_key, "float32");
-  if (json.contains("dtype") && json.contains("torch_dtype")) json["torch_dtype"] = "float32";
+  SetIfDifferent(json, type_key, name);
+  if (json.contains("dtype") && json.contains("torch_dtype")) json["torch_dtype"] = name;
   WriteFileAtomically(temporary_ / "config.json", json == before ? original : json.dump(2) + "\n");
 }
 

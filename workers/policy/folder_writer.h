@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "workers/policy/model_config.h"
+#include "workers/policy/safetensors.h"
 
 namespace gradus {
 
@@ -16,9 +17,9 @@ class FolderWriter {
   const std::filesystem::path& folder() const { return temporary_; }
   // Copies every file of `like` that is neither weights nor config.json, byte for byte.
   void CopyCompanions(const std::filesystem::path& like);
-  // The config.json of `like`, keys and their order kept, changed only where `config` or float32
-  // differ.
-  void WriteConfig(const std::filesystem::path& like, const ModelConfig& config);
+  // The config.json of `like`, keys and their order kept, changed only where `config` or the
+  // weights' type differ.
+  void WriteConfig(const std::filesystem::path& like, const ModelConfig& config, TensorType type);
   // fsyncs everything and renames the folder into place, replacing one that is there.
   void Publish();
 

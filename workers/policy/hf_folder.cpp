@@ -5,7 +5,8 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "workers/policy/decoder_names.h"
+#include "workers/policy/decoder_parts.h"
+#include "workers/policy/folder_weights.h"
 #include "workers/policy/folder_writer.h"
 #include "workers/policy/safetensors.h"
 #include "workers/policy/strict_json.h"
@@ -32,6 +33,7 @@ ModelConfig ConfigOf(const RandomModelOptions& options, int vocab) {
   config.num_kv_heads = options.num_kv_heads;
   config.head_dim = options.hidden_size / options.num_heads;
   config.max_positions = options.max_positions;
+  config.rope.dims = config.head_dim;
   return config;
 }
 
@@ -47,7 +49,7 @@ OrderedJson Qwen2Config(const ModelConfig& c, const std::vector<TokenId>& eos) {
                       {"hidden_act", "silu"},
                       {"max_position_embeddings", c.max_positions},
                       {"rms_norm_eps", c.rms_norm_eps},
-                      {"rope_theta", c.rope_theta},
+                      {"rope_theta", c.rope.theta},
                       {"tie_word_embeddings", c.tie_embeddings},
                       {"use_sliding_window", false},
                       {"attention_dropout", 0.0},
@@ -80,7 +82,7 @@ void WriteRandomWeights(const fs::path& path, const ModelConfig& config, Seed se
   std::vector<FloatTensor> tensors;
   for (const ParameterShape& parameter : DecoderParameters(config)) {
     values.push_back(InitialValues(parameter, config, seed));
-    tensors.push_back({parameter.name, parameter.shape, values.back().data()});
+    tensors.push_back({parameter.name, parameter.shape, values.back().data(), TensorType::kF32});
   }
   WriteSafetensors(path, std::move(tensors));
 }

@@ -21,6 +21,7 @@ struct Job {
 
   // Context. kLogProb keeps the whole path in slots of its own, since it needs every token's
   // logits.
+  int rope_table = 0;
   std::vector<SequencePtr> path;
   std::vector<CachedPiece*> pieces;
   std::vector<TokenId> tokens;             // kLogProb: the path's tokens.

@@ -56,8 +56,13 @@ std::vector<SequencePtr> PathOf(const SequencePtr& leaf) {
   return path;
 }
 
-CachedPiece* KvArena::Find(const Sequence& piece) {
-  const auto found = pieces_.find(&piece);
+KvArena::Key KvArena::KeyOf(const SequencePtr& piece, int rope_table) {
+  static_assert(alignof(Sequence) > 1);
+  return reinterpret_cast<Key>(piece.get()) | static_cast<Key>(rope_table);
+}
+
+CachedPiece* KvArena::Find(Key key) {
+  const auto found = pieces_.find(key);
   if (found == pieces_.end()) return nullptr;
   // A dead piece's address may come back as another sequence.
   if (found->second.owner.expired()) {
@@ -100,13 +105,13 @@ void KvArena::Pin(CachedPiece& cached) {
   if (cached.pins++ == 0) unpinned_.erase(cached.place);
 }
 
-bool KvArena::Admit(const std::vector<SequencePtr>& pieces, int extra,
+bool KvArena::Admit(const std::vector<SequencePtr>& pieces, int rope_table, int extra,
                     std::vector<CachedPiece*>& path, std::vector<std::int32_t>& extra_slots) {
   if (pieces_.size() >= sweep_at_) SweepDead();
   int needed = extra;
   std::vector<SequencePtr> pinned;
   for (const SequencePtr& piece : pieces) {
-    if (CachedPiece* cached = Find(*piece)) {
+    if (CachedPiece* cached = Find(KeyOf(piece, rope_table))) {
       Pin(*cached);
       pinned.push_back(piece);
     } else {
@@ -114,12 +119,12 @@ bool KvArena::Admit(const std::vector<SequencePtr>& pieces, int extra,
     }
   }
   if (!MakeRoom(needed)) {
-    Unpin(pinned);
+    Unpin(pinned, rope_table);
     return false;
   }
   path.clear();
   for (const SequencePtr& piece : pieces) {
-    CachedPiece& cached = pieces_[piece.get()];
+    CachedPiece& cached = pieces_[KeyOf(piece, rope_table)];
     if (cached.pins == 0) {
       cached.owner = piece;
       cached.pins = 1;
@@ -131,10 +136,11 @@ bool KvArena::Admit(const std::vector<SequencePtr>& pieces, int extra,
   return true;
 }
 
-void KvArena::Unpin(const std::vector<SequencePtr>& path) {
+void KvArena::Unpin(const std::vector<SequencePtr>& path, int rope_table) {
   for (const SequencePtr& piece : path) {
-    CachedPiece& cached = pieces_.at(piece.get());
-    if (--cached.pins == 0) cached.place = unpinned_.insert(unpinned_.end(), piece.get());
+    const Key key = KeyOf(piece, rope_table);
+    CachedPiece& cached = pieces_.at(key);
+    if (--cached.pins == 0) cached.place = unpinned_.insert(unpinned_.end(), key);
   }
 }
 

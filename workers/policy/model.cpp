@@ -6,7 +6,8 @@
 #include <cmath>
 
 #include "schemas/base/error.h"
-#include "workers/policy/decoder_names.h"
+#include "workers/policy/decoder_parts.h"
+#include "workers/policy/folder_weights.h"
 #include "workers/policy/folder_writer.h"
 #include "workers/policy/safetensors.h"
 
@@ -19,35 +20,49 @@ at::Tensor ToTensor(const StoredTensor& stored, const std::string& name) {
   return tensor;
 }
 
-// Calls visit(name, tensor, shape) for every parameter of a decoder in the fixed order of
-// NamedParameters.
-template <class ModelLike, class Visit>
-void VisitParameters(ModelLike& model, Visit visit) {
-  const ModelConfig& c = model.config;
-  const std::vector<ParameterShape> shapes = DecoderParameters(c);
-  std::size_t next = 0;
-  const auto one = [&](auto& tensor) {
-    visit(shapes[next].name, tensor, shapes[next].shape);
-    ++next;
-  };
-  one(model.embedding);
-  for (auto& layer : model.layers) {
-    one(layer.input_norm);
-    one(layer.q);
-    if (c.qkv_bias) one(layer.q_bias);
-    one(layer.k);
-    if (c.qkv_bias) one(layer.k_bias);
-    one(layer.v);
-    if (c.qkv_bias) one(layer.v_bias);
-    one(layer.o);
-    one(layer.post_norm);
-    one(layer.gate);
-    one(layer.up);
-    one(layer.down);
+// Where a model keeps a parameter.
+at::Tensor& Place(Model& model, const ParameterShape& parameter) {
+  using Part = DecoderPart;
+  if (parameter.part == Part::kEmbedding) return model.embedding;
+  if (parameter.part == Part::kFinalNorm) return model.final_norm;
+  if (parameter.part == Part::kHead) return model.lm_head;
+  LayerWeights& layer = model.layers.at(static_cast<std::size_t>(parameter.layer));
+  switch (parameter.part) {
+    case Part::kInputNorm:
+      return layer.input_norm;
+    case Part::kQ:
+      return layer.q;
+    case Part::kK:
+      return layer.k;
+    case Part::kV:
+      return layer.v;
+    case Part::kQkv:
+      return layer.qkv;
+    case Part::kQBias:
+      return layer.q_bias;
+    case Part::kKBias:
+      return layer.k_bias;
+    case Part::kVBias:
+      return layer.v_bias;
+    case Part::kQNorm:
+      return layer.q_norm;
+    case Part::kKNorm:
+      return layer.k_norm;
+    case Part::kO:
+      return layer.o;
+    case Part::kPostNorm:
+      return layer.post_norm;
+    case Part::kGate:
+      return layer.gate;
+    case Part::kUp:
+      return layer.up;
+    case Part::kGateUp:
+      return layer.gate_up;
+    case Part::kDown:
+      return layer.down;
+    default:
+      Fail("no such part of a decoder");
   }
-  one(model.final_norm);
-  if (!c.tie_embeddings) one(model.lm_head);
-  Require(next == shapes.size(), "parameter list and model disagree");
 }
 
 void LoadValueHead(Model& model, const std::filesystem::path& path) {
@@ -66,7 +81,7 @@ void LoadValueHead(Model& model, const std::filesystem::path& path) {
 FloatTensor View(const std::string& name, const at::Tensor& tensor) {
   Require(tensor.is_contiguous() && tensor.scalar_type() == at::kFloat && tensor.device().is_cpu(),
           "SaveModel needs contiguous float32 tensors in host memory");
-  return {name, tensor.sizes().vec(), tensor.const_data_ptr<float>()};
+  return {name, tensor.sizes().vec(), tensor.const_data_ptr<float>(), TensorType::kF32};
 }
 
 }  // namespace
@@ -76,10 +91,10 @@ Model LoadModel(const std::filesystem::path& folder) {
   model.config = ReadModelConfig(folder);
   model.layers.resize(static_cast<std::size_t>(model.config.num_layers));
   const FolderWeights weights(folder);
-  VisitParameters(model, [&](const std::string& name, at::Tensor& tensor,
-                             const std::vector<std::int64_t>& shape) {
-    tensor = ToTensor(weights.Get(name, shape), name);
-  });
+  for (const ParameterShape& parameter : DecoderParameters(model.config)) {
+    Place(model, parameter) =
+        ToTensor(weights.Get(parameter.name, parameter.shape), parameter.name);
+  }
   if (model.config.tie_embeddings) model.lm_head = model.embedding;
   if (std::filesystem::exists(folder / kValueHeadFile)) {
     LoadValueHead(model, folder / kValueHeadFile);
@@ -91,13 +106,15 @@ void SaveModel(const Model& model, const std::filesystem::path& folder,
                const std::filesystem::path& like) {
   FolderWriter writer(folder);
   writer.CopyCompanions(like);
-  writer.WriteConfig(like, model.config);
+  const TensorType type = FolderWeights(like).SavedAs();
+  writer.WriteConfig(like, model.config, type);
   std::vector<FloatTensor> body, head;
   for (const auto& [name, tensor] : NamedParameters(model)) {
     const bool value = name == kValueWeightName || name == kValueBiasName;
     (value ? head : body).push_back(View(name, tensor));
+    if (!value) body.back().stored_as = type;
   }
-  WriteSafetensors(writer.folder() / "model.safetensors", std::move(body));
+  WriteFolderWeights(writer.folder(), std::move(body));
   if (!head.empty()) WriteSafetensors(writer.folder() / kValueHeadFile, std::move(head));
   writer.Publish();
 }
@@ -112,9 +129,10 @@ void AddValueHead(Model& model, Seed seed) {
 
 std::vector<std::pair<std::string, at::Tensor>> NamedParameters(const Model& model) {
   std::vector<std::pair<std::string, at::Tensor>> named;
-  VisitParameters(model,
-                  [&](const std::string& name, const at::Tensor& tensor,
-                      const std::vector<std::int64_t>&) { named.emplace_back(name, tensor); });
+  Model handles = model;  // The same tensors.
+  for (const ParameterShape& parameter : DecoderParameters(model.config)) {
+    named.emplace_back(parameter.name, Place(handles, parameter));
+  }
   if (model.has_value_head()) {
     named.emplace_back(kValueWeightName, model.value_weight);
     named.emplace_back(kValueBiasName, model.value_bias);

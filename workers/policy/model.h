@@ -14,9 +14,13 @@ namespace gradus {
 // One decoder layer's parameters, Hugging Face layout [out, in], fp32 on CPU.
 struct LayerWeights {
   at::Tensor input_norm, post_norm;  // [hidden]
-  at::Tensor q, k, v, o;             // [heads·d, hidden], [kv·d, hidden], …, [hidden, heads·d]
-  at::Tensor q_bias, k_bias, v_bias;  // undefined without qkv_bias
-  at::Tensor gate, up, down;          // [ffn, hidden], [ffn, hidden], [hidden, ffn]
+  // [heads·d, hidden], [kv·d, hidden], [kv·d, hidden]; a fused family has their rows in `qkv`.
+  at::Tensor q, k, v, qkv;
+  at::Tensor q_bias, k_bias, v_bias;  // [rows]; of families with qkv_bias.
+  at::Tensor q_norm, k_norm;          // [d]; of families with qk_norm.
+  at::Tensor o;                       // [hidden, heads·d]
+  at::Tensor gate, up, gate_up;       // [ffn, hidden] each; a fused family has both in `gate_up`.
+  at::Tensor down;                    // [hidden, ffn]
 };
 
 // A whole model as values: the same tensors serve inference and training (no torch::nn module).
@@ -34,7 +38,8 @@ struct Model {
 // fp32.
 Model LoadModel(const std::filesystem::path& folder);
 // Writes weights and config; copies tokenizer and other files of `like` byte for byte; atomic
-// (temporary folder + rename).
+// (temporary folder + rename). Weights are stored in the type that `like` has, the value head
+// always as float32.
 void SaveModel(const Model& model, const std::filesystem::path& folder,
                const std::filesystem::path& like);
 // Adds a fresh scalar head: weight ~ N(0, 0.02²) from the seed, bias 0 (kept if the model already

@@ -1,112 +1,84 @@
 #include "workers/policy/model_config.h"
 
+#include <algorithm>
+#include <string>
+
 #include "schemas/base/error.h"
 #include "schemas/base/settings.h"
-#include "workers/policy/strict_json.h"
+#include "workers/policy/config_file.h"
 
 namespace gradus {
 namespace {
 
-// config.json with errors that name file and key.
-class ConfigFile {
- public:
-  explicit ConfigFile(const std::filesystem::path& folder)
-      : path_((folder / "config.json").string()), json_(ReadOrderedJson(folder / "config.json")) {}
-
-  const OrderedJson* Find(const char* key) const {
-    const auto found = json_.find(key);
-    return found == json_.end() || found->is_null() ? nullptr : &*found;
-  }
-  int Positive(const char* key) const {
-    const OrderedJson& value = Need(key);
-    if (!value.is_number_integer() || value.get<std::int64_t>() < 1 ||
-        value.get<std::int64_t>() > (1 << 30)) {
-      Fail("{}: {} must be a positive integer", path_, key);
-    }
-    return value.get<int>();
-  }
-  double PositiveReal(const OrderedJson& value, const char* key) const {
-    if (!value.is_number() || !(value.get<double>() > 0)) {
-      Fail("{}: {} must be a positive number", path_, key);
-    }
-    return value.get<double>();
-  }
-  bool Flag(const char* key) const {
-    const OrderedJson& value = Need(key);
-    if (!value.is_boolean()) Fail("{}: {} must be true or false", path_, key);
-    return value.get<bool>();
-  }
-  bool Flag(const char* key, bool otherwise) const { return Find(key) ? Flag(key) : otherwise; }
-  std::string Text(const char* key) const {
-    const OrderedJson& value = Need(key);
-    if (!value.is_string()) Fail("{}: {} must be a string", path_, key);
-    return value.get<std::string>();
-  }
-  const OrderedJson& Need(const char* key) const {
-    const OrderedJson* value = Find(key);
-    if (!value) Fail("{}: key {} is missing", path_, key);
-    return *value;
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  OrderedJson json_;
+constexpr ModelFamily kFamilies[] = {
+    {"Qwen2ForCausalLM", true, false, false},  {"Qwen3ForCausalLM", false, true, false},
+    {"LlamaForCausalLM", false, false, false}, {"MistralForCausalLM", false, false, false},
+    {"Phi3ForCausalLM", false, false, true},
 };
 
-void CheckPlainRope(const ConfigFile& file, const OrderedJson* scaling, const char* key) {
-  if (!scaling) return;
-  if (!scaling->is_object()) Fail("{}: {} must be an object", file.path(), key);
-  for (const char* name : {"rope_type", "type"}) {
-    const auto type = scaling->find(name);
-    if (type != scaling->end() && *type != "default") {
-      Fail("{}: {} {} is not supported (only the default rotary embedding)", file.path(), key,
-           type->dump());
-    }
-  }
-}
-
-// transformers 4 writes rope_theta, transformers 5 rope_parameters.rope_theta. A default would
-// silently be wrong.
-double RopeTheta(const ConfigFile& file) {
-  CheckPlainRope(file, file.Find("rope_scaling"), "rope_scaling");
-  const OrderedJson* parameters = file.Find("rope_parameters");
-  CheckPlainRope(file, parameters, "rope_parameters");
-  if (parameters && parameters->contains("rope_theta")) {
-    return file.PositiveReal((*parameters)["rope_theta"], "rope_parameters.rope_theta");
-  }
-  if (!file.Find("rope_theta")) {
-    Fail("{}: neither rope_theta nor rope_parameters.rope_theta is there", file.path());
-  }
-  return file.PositiveReal(file.Need("rope_theta"), "rope_theta");
-}
-
-// Whether q, k and v have biases: Qwen2 always, Llama by its key (which would also add one to o:
-// refused).
-bool FamilyHasBias(const ConfigFile& file) {
+ModelFamily FamilyOf(const ConfigFile& file) {
   const OrderedJson& names = file.Need("architectures");
-  const std::string family = names.is_array() && !names.empty() ? names[0].dump() : names.dump();
-  if (family == "\"Qwen2ForCausalLM\"") return true;
-  if (family != "\"LlamaForCausalLM\"") {
-    Fail("{}: architecture {} is not supported (Qwen2ForCausalLM and LlamaForCausalLM are)",
-         file.path(), family);
+  const std::string name = names.is_array() && !names.empty() && names[0].is_string()
+                               ? names[0].get<std::string>()
+                               : names.dump();
+  std::string known;
+  for (const ModelFamily& family : kFamilies) {
+    if (name == family.architecture) return family;
+    known += (known.empty() ? "" : ", ") + std::string(family.architecture);
   }
-  for (const char* key : {"attention_bias", "mlp_bias"}) {
-    if (file.Flag(key, false)) Fail("{}: {} is not supported", file.path(), key);
-  }
-  return false;
+  Fail("{}: architecture {} is not supported ({} are)", file.where(), name, known);
 }
 
-void CheckFullAttention(const ConfigFile& file) {
-  if (file.Flag("use_sliding_window", false)) {
-    Fail("{}: use_sliding_window is not supported", file.path());
+// Biases that some checkpoints of a family have beyond the family's own.
+void RefuseMoreBiases(const ConfigFile& file) {
+  for (const char* key : {"attention_bias", "mlp_bias"}) {
+    if (file.Flag(key, false)) Fail("{}: {} is not supported", file.where(), key);
   }
-  const OrderedJson* types = file.Find("layer_types");
-  for (const OrderedJson& type : types ? *types : OrderedJson::array()) {
-    if (type != "full_attention") {
-      Fail("{}: layer type {} is not supported", file.path(), type.dump());
+}
+
+// The window that a layer has if it has one. Qwen configurations name a window that they do not
+// use.
+int SlidingWindow(const ConfigFile& file) {
+  if (!file.Flag("use_sliding_window", true) || !file.Has("sliding_window")) return 0;
+  const std::string architecture = FamilyOf(file).architecture;
+  if (architecture == "LlamaForCausalLM") return 0;
+  if (architecture.starts_with("Qwen") && !file.Has("use_sliding_window")) return 0;
+  return file.Positive("sliding_window");
+}
+
+// By layer: layer_types where given; else every layer of Mistral and Phi-3, and Qwen's from
+// max_window_layers on.
+std::vector<int> Windows(const ConfigFile& file, int layers) {
+  const int window = SlidingWindow(file);
+  std::vector<int> windows(static_cast<std::size_t>(layers), window);
+  if (const OrderedJson* types = file.Find("layer_types")) {
+    if (!types->is_array() || types->size() != windows.size()) {
+      Fail("{}: layer_types must name each of {} layers", file.where(), layers);
     }
+    for (std::size_t i = 0; i < windows.size(); ++i) {
+      const OrderedJson& type = (*types)[i];
+      const bool slides = type == "sliding_attention";
+      if (!slides && type != "full_attention") {
+        Fail("{}: layer type {} is not supported", file.where(), type.dump());
+      }
+      if (slides && window == 0) {
+        Fail("{}: layer_types has sliding_attention, but no sliding_window is set", file.where());
+      }
+      if (!slides) windows[i] = 0;
+    }
+  } else if (window > 0 && file.Has("max_window_layers")) {
+    const int first = file.Positive("max_window_layers");
+    std::fill_n(windows.begin(), std::min(first, layers), 0);
   }
+  return windows;
+}
+
+int HeadDim(const ConfigFile& file, const ModelConfig& config) {
+  if (file.Has("head_dim")) return file.Positive("head_dim");
+  if (config.hidden_size % config.num_heads != 0) {
+    Fail("{}: hidden_size is not a multiple of num_attention_heads", file.where());
+  }
+  return config.hidden_size / config.num_heads;
 }
 
 }  // namespace
@@ -114,7 +86,8 @@ void CheckFullAttention(const ConfigFile& file) {
 ModelConfig ReadModelConfig(const std::filesystem::path& folder) {
   const ConfigFile file(folder);
   ModelConfig config;
-  config.qkv_bias = FamilyHasBias(file);
+  config.family = FamilyOf(file);
+  RefuseMoreBiases(file);
   config.vocab_size = file.Positive("vocab_size");
   config.hidden_size = file.Positive("hidden_size");
   config.intermediate_size = file.Positive("intermediate_size");
@@ -122,22 +95,15 @@ ModelConfig ReadModelConfig(const std::filesystem::path& folder) {
   config.num_heads = file.Positive("num_attention_heads");
   config.num_kv_heads = file.Positive("num_key_value_heads");
   config.max_positions = file.Positive("max_position_embeddings");
-  config.rms_norm_eps = file.PositiveReal(file.Need("rms_norm_eps"), "rms_norm_eps");
+  config.rms_norm_eps = file.PositiveReal("rms_norm_eps");
   config.tie_embeddings = file.Flag("tie_word_embeddings");
-  config.rope_theta = RopeTheta(file);
-  CheckFullAttention(file);
-  if (file.Text("hidden_act") != "silu") Fail("{}: hidden_act must be silu", file.path());
+  if (file.Text("hidden_act") != "silu") Fail("{}: hidden_act must be silu", file.where());
   if (config.num_heads % config.num_kv_heads != 0) {
-    Fail("{}: num_attention_heads must be a multiple of num_key_value_heads", file.path());
+    Fail("{}: num_attention_heads must be a multiple of num_key_value_heads", file.where());
   }
-  if (file.Find("head_dim")) {
-    config.head_dim = file.Positive("head_dim");
-  } else if (config.hidden_size % config.num_heads == 0) {
-    config.head_dim = config.hidden_size / config.num_heads;
-  } else {
-    Fail("{}: hidden_size is not a multiple of num_attention_heads", file.path());
-  }
-  if (config.head_dim % 2 != 0) Fail("{}: head_dim must be even", file.path());
+  config.head_dim = HeadDim(file, config);
+  config.rope = ReadRope(file, config.head_dim, config.max_positions);
+  config.windows = Windows(file, config.num_layers);
   return config;
 }
 

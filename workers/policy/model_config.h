@@ -3,12 +3,24 @@
 #include <string>
 #include <vector>
 
+#include "workers/policy/rope.h"
+
 namespace gradus {
 
 class Settings;
 
-// Shape of a Qwen2-family decoder, as its config.json says.
+// What sets a family of checkpoints apart from the others. All are the same decoder otherwise:
+// RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+struct ModelFamily {
+  const char* architecture;  // As config.json names it.
+  bool qkv_bias;             // q, k and v have biases.
+  bool qk_norm;              // Each head's query and key are normalised before they turn.
+  bool fused;                // q, k, v are one matrix in the file, gate and up another.
+};
+
+// Shape of a decoder, as its config.json says.
 struct ModelConfig {
+  ModelFamily family = {"Qwen2ForCausalLM", true, false, false};
   int vocab_size = 0;
   int hidden_size = 128;
   int intermediate_size = 256;
@@ -17,10 +29,11 @@ struct ModelConfig {
   int num_kv_heads = 2;
   int head_dim = 32;
   int max_positions = 512;
-  double rope_theta = 10000;
+  RopeConfig rope;
+  std::vector<int> windows;  // By layer: latest tokens that attention sees, the own one included;
+                             // 0: all.
   double rms_norm_eps = 1e-6;
   bool tie_embeddings = true;
-  bool qkv_bias = true;
 };
 
 // Reads config.json of a Hugging Face folder; a missing or unsupported field is an Error that names

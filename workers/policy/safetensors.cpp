@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -86,6 +87,15 @@ StoredTensor ReadEntry(const Json& entry, std::string_view buffer, const std::st
   return tensor;
 }
 
+// A checkpoint of a run that diverged would train and sample nonsense.
+void CheckFinite(const float* values, std::size_t count, const std::string& name) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(values[i])) {
+      Fail("tensor {}: value {} is {}, which is no weight", name, i, values[i]);
+    }
+  }
+}
+
 float HalfToFloat(std::uint16_t half) {
   const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
   const std::uint32_t exponent = (half >> 10) & 31u, fraction = half & 1023u;
@@ -97,13 +107,14 @@ float HalfToFloat(std::uint16_t half) {
   return sign ? -small : small;
 }
 
-std::string ShapeText(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (std::int64_t extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);
-  return "[" + text + "]";
-}
-
 }  // namespace
+
+const char* ToString(TensorType type) {
+  for (const TypeRow& row : kTypes) {
+    if (type == row.type) return row.name;
+  }
+  return "?";
+}
 
 std::int64_t StoredTensor::Elements() const {
   std::int64_t count = 1;
@@ -179,70 +190,11 @@ void SafetensorsFile::CheckTiling(const std::string& file, std::size_t buffer_si
   }
 }
 
-std::vector<std::filesystem::path> WeightFiles(const std::filesystem::path& folder) {
-  const std::filesystem::path index = folder / "model.safetensors.index.json";
-  if (!std::filesystem::exists(index)) {
-    if (!std::filesystem::exists(folder / "model.safetensors")) {
-      Fail("{}: holds neither model.safetensors nor model.safetensors.index.json", folder.string());
-    }
-    return {folder / "model.safetensors"};
-  }
-  const Json document = ParseStrictJson(ReadFile(index), index.string());
-  if (!document.contains("weight_map") || !document["weight_map"].is_object()) {
-    Fail("{}: has no weight_map", index.string());
-  }
-  std::vector<std::filesystem::path> files = {index};
-  std::map<std::string, int> shards;
-  for (const auto& [tensor, file] : document["weight_map"].items()) {
-    const std::string name = file.is_string() ? file.get<std::string>() : "";
-    if (name.empty() || name.find('/') != std::string::npos) {
-      Fail("{}: {} names no file of this folder", index.string(), tensor);
-    }
-    shards[name] = 1;
-  }
-  for (const auto& [name, unused] : shards) files.push_back(folder / name);
-  return files;
-}
-
-FolderWeights::FolderWeights(const std::filesystem::path& folder) : folder_(folder) {
-  for (const std::filesystem::path& path : WeightFiles(folder)) {
-    if (path.extension() == ".json") continue;
-    files_.emplace_back(path);
-    for (const auto& [name, tensor] : files_.back().tensors()) {
-      if (!owner_.emplace(name, files_.size() - 1).second) {
-        Fail("{}: tensor {} is in two files", folder.string(), name);
-      }
-    }
-  }
-}
-
-const StoredTensor& FolderWeights::At(const std::string& name) const {
-  const auto owner = owner_.find(name);
-  if (owner == owner_.end()) Fail("{}: the weights lack tensor {}", folder_.string(), name);
-  return files_[owner->second].tensors().at(name);
-}
-
-const StoredTensor& FolderWeights::Get(const std::string& name,
-                                       const std::vector<std::int64_t>& shape) const {
-  const StoredTensor& tensor = At(name);
-  if (tensor.shape != shape) {
-    Fail("{}: tensor {} has shape {}, config.json asks for {}", folder_.string(), name,
-         ShapeText(tensor.shape), ShapeText(shape));
-  }
-  return tensor;
-}
-
-std::vector<std::string> FolderWeights::Names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, unused] : owner_) names.push_back(name);
-  return names;
-}
-
 void CopyToFloat(const StoredTensor& tensor, const std::string& name, float* out) {
   const std::size_t count = static_cast<std::size_t>(tensor.Elements());
   if (tensor.type == TensorType::kF32) {
     if (count > 0) std::memcpy(out, tensor.bytes.data(), count * sizeof(float));
-    return;
+    return CheckFinite(out, count, name);
   }
   if (tensor.type != TensorType::kBF16 && tensor.type != TensorType::kF16) {
     Fail("tensor {}: weights must be F32, BF16 or F16", name);
@@ -254,6 +206,7 @@ void CopyToFloat(const StoredTensor& tensor, const std::string& name, float* out
     out[i] =
         brain ? std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16) : HalfToFloat(half);
   }
+  CheckFinite(out, count, name);
 }
 
 namespace {
@@ -263,15 +216,21 @@ std::string HeaderOf(const std::vector<FloatTensor>& tensors) {
   header["__metadata__"] = {{"format", "pt"}};
   std::uint64_t offset = 0;
   for (const FloatTensor& tensor : tensors) {
-    const std::optional<std::uint64_t> size = SizeOf(tensor.shape, sizeof(float));
-    Require(size.has_value(), "tensor too large to save");
-    header[tensor.name] = {
-        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + *size}}};
-    offset += *size;
+    const std::uint64_t size = tensor.StoredBytes();
+    header[tensor.name] = {{"dtype", ToString(tensor.stored_as)},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {offset, offset + size}}};
+    offset += size;
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
+}
+
+std::uint16_t ToBrainFloat(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  if (std::isnan(value)) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<std::uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
 void WriteAll(const Fd& fd, const char* data, std::uint64_t size, const std::filesystem::path& at) {
@@ -284,7 +243,29 @@ void WriteAll(const Fd& fd, const char* data, std::uint64_t size, const std::fil
   }
 }
 
+void WriteTensor(const Fd& fd, const FloatTensor& tensor, const std::filesystem::path& at) {
+  const std::uint64_t bytes = tensor.StoredBytes();
+  if (tensor.stored_as == TensorType::kF32) {
+    return WriteAll(fd, reinterpret_cast<const char*>(tensor.data), bytes, at);
+  }
+  std::vector<std::uint16_t> part;
+  for (std::uint64_t first = 0, count = bytes / 2; first < count; first += part.size()) {
+    part.resize(std::min<std::uint64_t>(count - first, 1u << 20));
+    std::transform(tensor.data + first, tensor.data + first + part.size(), part.begin(),
+                   ToBrainFloat);
+    WriteAll(fd, reinterpret_cast<const char*>(part.data()), 2 * part.size(), at);
+  }
+}
+
 }  // namespace
+
+std::uint64_t FloatTensor::StoredBytes() const {
+  Require(stored_as == TensorType::kF32 || stored_as == TensorType::kBF16,
+          "weights are saved as float32 or bfloat16");
+  const std::optional<std::uint64_t> size = SizeOf(shape, stored_as == TensorType::kF32 ? 4 : 2);
+  Require(size.has_value(), "tensor too large to save");
+  return *size;
+}
 
 void WriteSafetensors(const std::filesystem::path& path, std::vector<FloatTensor> tensors) {
   std::sort(tensors.begin(), tensors.end(),
@@ -297,10 +278,7 @@ void WriteSafetensors(const std::filesystem::path& path, std::vector<FloatTensor
     const std::uint64_t length = header.size();
     WriteAll(fd, reinterpret_cast<const char*>(&length), 8, temporary);
     WriteAll(fd, header.data(), header.size(), temporary);
-    for (const FloatTensor& tensor : tensors) {
-      WriteAll(fd, reinterpret_cast<const char*>(tensor.data), *SizeOf(tensor.shape, sizeof(float)),
-               temporary);
-    }
+    for (const FloatTensor& tensor : tensors) WriteTensor(fd, tensor, temporary);
   }
   PublishFile(temporary, path);
 }

@@ -50,38 +50,22 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// All weights of a Hugging Face folder: model.safetensors, or the shards that
-// model.safetensors.index.json lists.
-class FolderWeights {
- public:
-  explicit FolderWeights(const std::filesystem::path& folder);
-  bool Has(const std::string& name) const { return owner_.count(name) > 0; }
-  // Throws Error naming the tensor when it is missing or has another shape.
-  const StoredTensor& Get(const std::string& name, const std::vector<std::int64_t>& shape) const;
-  std::vector<std::string> Names() const;
-  const StoredTensor& At(const std::string& name) const;
-
- private:
-  std::filesystem::path folder_;
-  std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::size_t> owner_;
-};
-
-// The weight files of a folder in a fixed order, index file included. Throws Error when there are
-// none.
-std::vector<std::filesystem::path> WeightFiles(const std::filesystem::path& folder);
+// "F32", as the format names a type.
+const char* ToString(TensorType type);
 
 // Converts float32, bfloat16 or float16 to float32. REQUIRES room for tensor.Elements(); other
-// types are an Error.
+// types, and values that are not finite, are an Error.
 void CopyToFloat(const StoredTensor& tensor, const std::string& name, float* out);
 
 struct FloatTensor {
   std::string name;
   std::vector<std::int64_t> shape;
   const float* data = nullptr;
+  TensorType stored_as = TensorType::kF32;  // Or kBF16, rounded to nearest, ties to even.
+  std::uint64_t StoredBytes() const;
 };
-// Writes float32 tensors sorted by name, header padded to 8 bytes, metadata {"format":"pt"};
-// fsynced, by temporary name and rename.
+// Writes tensors sorted by name, header padded to 8 bytes, metadata {"format":"pt"}; fsynced, by
+// temporary name and rename.
 void WriteSafetensors(const std::filesystem::path& path, std::vector<FloatTensor> tensors);
 
 }  // namespace gradus

@@ -32,7 +32,7 @@ TokenDraw TokenSampler::Draw(const float* logits, const SamplingOptions& options
   TokenId id;
   if (options.temperature <= 0) {
     id = Greedy(logits, best);
-  } else if (options.top_p < 1 || options.top_k > 0) {
+  } else if (options.top_p < 1 || options.top_k > 0 || options.min_p > 0) {
     id = DrawFiltered(logits, options, UniformFromBits(seed));
   } else {
     if (options.temperature != 1.0) {
@@ -82,10 +82,12 @@ TokenId TokenSampler::DrawFiltered(const float* logits, const SamplingOptions& o
                  options.temperature);
     total += weight[i];
   }
-  // top_p: the shortest head whose probability reaches it; the most likely token always stays.
+  // top_p: the shortest head whose probability reaches it; the most likely token always stays. Its
+  // weight is 1, so min_p is a bound on weights.
   double kept_weight = 0;
   std::size_t kept = 0;
-  while (kept < keep && (kept == 0 || kept_weight < options.top_p * total)) {
+  while (kept < keep &&
+         (kept == 0 || (kept_weight < options.top_p * total && weight[kept] >= options.min_p))) {
     kept_weight += weight[kept++];
   }
   double left = uniform * kept_weight;

@@ -17,6 +17,8 @@ void Bind(Settings& s, SearchOptions& o) {
   s.Field("temperature", o.temperature, {0, 100}, "sampling temperature, by round; 0 is greedy");
   s.Field("top_p", o.top_p, {0, 1}, "nucleus sampling; 1 is off");
   s.Field("top_k", o.top_k, {0, 1e6}, "sample from the k most likely tokens; 0 is off");
+  s.Field("min_p", o.min_p, {0, 1},
+          "sample from tokens at least this likely, as a share of the likeliest one; 0 is off");
   s.Field("c_puct", o.c_puct, {0, 1000}, "exploration constant c of UCT (eq. 1)");
   s.Field("max_depth", o.max_depth, {1, 65000}, "levels of a tree");
   s.Field("errors_threshold", o.errors_threshold, {1, 1000},

@@ -49,6 +49,7 @@ struct SearchOptions {
   PerRound<double> temperature{{0.7, 1.0}};
   double top_p = 1.0;
   int top_k = 0;
+  double min_p = 0;
   double c_puct = 2;
   int max_depth = 16;
   int errors_threshold =

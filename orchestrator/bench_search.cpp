@@ -1,0 +1,193 @@
+#include "orchestrator/bench_search.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <string>
+#include <vector>
+
+#include "schemas/base/error.h"
+#include "schemas/base/file.h"
+#include "schemas/base/log.h"
+#include "workers/confirm.h"
+#include "workers/live_world.h"
+#include "workers/policy/hf_folder.h"
+#include "workers/search/search.h"
+
+namespace gradus {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Tokens of the environment's markers and of every byte.
+Tokenizer ScriptTokenizer() {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("gradus-bench-{}", ::getpid());
+  MakeFolder(folder);
+  WriteByteTokenizer(folder, MarkerTokens(), marker::kEndOfAnswer, "");
+  Tokenizer tokenizer = Tokenizer::Load(folder);
+  fs::remove_all(folder);
+  return tokenizer;
+}
+
+// A policy that writes from a script. The depth of a path is its number of pieces.
+class ScriptedPolicy final : public Engine {
+ public:
+  ScriptedPolicy(const Tokenizer& tokenizer, int depth) : tokenizer_(tokenizer), depth_(depth) {}
+
+  void Generate(GenerateRequest request,
+                std::function<void(std::vector<Continuation>)> done) override {
+    int above = -1;  // The root piece is the prompt.
+    for (const Sequence* at = request.context.get(); at; at = at->parent().get()) ++above;
+    std::vector<Continuation> results(static_cast<std::size_t>(request.samples));
+    for (int i = 0; i < request.samples; ++i) {
+      Continuation& result = results[static_cast<std::size_t>(i)];
+      result.tokens = tokenizer_.Encode(StepText(above, i, request.context->tokens()));
+      result.logprobs.assign(result.tokens.size(), -1.0f);
+      result.reason = StopReason::kStopId;
+      counters_.tokens_generated += result.tokens.size();
+    }
+    ++expansions;
+    done(std::move(results));
+  }
+  void Score(SequencePtr, std::function<void(float)> done) override { done(0); }
+  void LogProb(SequencePtr, std::function<void(double)> done) override { done(0); }
+  int MaxTokens() const override { return 1 << 20; }
+  EngineCounters Counters() const override { return counters_; }
+  const std::string& ModelDigest() const override { return digest_; }
+
+  std::uint64_t expansions = 0;
+
+ private:
+  std::string StepText(int above, int candidate, const std::vector<TokenId>& last) const {
+    if (above < depth_) {
+      return fmt::format("{}x{} = x{} + {}\n{}", above == 0 ? "<code>\nx0 = 1\n" : "", above + 1,
+                         above, candidate, marker::kEndOfStep);
+    }
+    if (above == depth_) return fmt::format("print(x{})\n{}", depth_, marker::kEndOfCode);
+    const std::string text = tokenizer_.Decode(last);
+    const std::size_t begin = text.find(marker::kOutput) + std::string_view(marker::kOutput).size();
+    return fmt::format("{}\\boxed{{{}}}{}", marker::kAnswer,
+                       text.substr(begin, text.find(marker::kEndOfOutput) - begin),
+                       marker::kEndOfAnswer);
+  }
+
+  const Tokenizer& tokenizer_;
+  int depth_;
+  EngineCounters counters_;
+  std::string digest_ = "script";
+};
+
+// An interpreter that prints 1 at once.
+class InstantExecutor final : public Executor {
+ public:
+  explicit InstantExecutor(asio::io_context& io) : io_(io) {}
+  void Step(Program program, const ExecLimits& limits,
+            std::function<void(ExecResult)> done) override {
+    Check(std::move(program), limits, std::move(done));
+  }
+  void Check(Program program, const ExecLimits&, std::function<void(ExecResult)> done) override {
+    ExecResult result;
+    result.outcome = Outcome::kOk;
+    if (!program.steps.empty() && program.steps.back().starts_with("print")) result.output = "1\n";
+    asio::post(io_, [done = std::move(done), result] { done(result); });
+  }
+  std::string Version() const override { return "instant"; }
+  Isolation isolation() const override { return {}; }
+
+ private:
+  asio::io_context& io_;
+};
+
+struct Outcomes {
+  std::uint64_t nodes = 0, programs = 0, rollouts = 0, correct = 0;
+};
+
+asio::awaitable<void> Solve(const Services& services, const Problem& problem,
+                            const SearchSpec& spec, Seed seed, Outcomes& outcomes) {
+  Tree tree;
+  tree.problem_id = problem.id;
+  tree.seed = seed;
+  Node root;
+  root.text = SearchPrompt(services.environment, problem);
+  root.tokens = services.tokenizer.Encode(root.text);
+  tree.nodes.push_back(std::move(root));
+  LiveWorld world(services, problem, tree.cost);
+  co_await Search(tree, world, services.search, spec);
+  co_await Confirm(tree, services.executor, services.limits, services.environment,
+                   services.search.answer_rule, problem);
+  outcomes.nodes += tree.nodes.size();
+  outcomes.programs += tree.cost.programs;
+  outcomes.rollouts += tree.cost.rollouts;
+  for (const Node& node : tree.nodes)
+    outcomes.correct += node.judgement.verdict == Verdict::kCorrect;
+}
+
+Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio::io_context& io,
+             Executor& executor) {
+  ScriptedPolicy policy(tokenizer, options.depth);
+  const EnvironmentOptions environment;
+  SearchOptions search;
+  search.max_depth = options.depth + 2;
+  const Services services{
+      tokenizer, policy, nullptr, executor, environment, search, options.execution.limits};
+  SearchSpec spec;
+  spec.candidates = options.candidates;
+  spec.rollouts = options.rollouts;
+  std::vector<Problem> problems;
+  for (int p = 0; p < options.problems; ++p) {
+    // Among the values that the paths reach, each problem's own.
+    const int gold = 1 + p % (options.depth * (options.candidates - 1) + 1);
+    problems.push_back({fmt::format("p{}", p), "Which number?", fmt::to_string(gold), "", "", {}});
+  }
+  Outcomes outcomes;
+  const double start = MonotonicSeconds();
+  int left = options.problems;
+  for (int p = 0; p < options.problems; ++p) {
+    asio::co_spawn(io,
+                   Solve(services, problems[static_cast<std::size_t>(p)], spec,
+                         static_cast<Seed>(p), outcomes),
+                   [&](std::exception_ptr error) {
+                     if (error) std::rethrow_exception(error);
+                     if (--left == 0) io.stop();
+                   });
+  }
+  io.restart();
+  io.run();
+  const double seconds = MonotonicSeconds() - start;
+  return {{"seconds", seconds},
+          {"nodes", outcomes.nodes},
+          {"expansions", policy.expansions},
+          {"programs", outcomes.programs},
+          {"rollouts", outcomes.rollouts},
+          {"correct", outcomes.correct},
+          {"nodes_per_s", static_cast<double>(outcomes.nodes) / seconds},
+          {"expansions_per_s", static_cast<double>(policy.expansions) / seconds},
+          {"programs_per_s", static_cast<double>(outcomes.programs) / seconds}};
+}
+
+}  // namespace
+
+Json BenchSearch(const SearchBenchOptions& options) {
+  const Tokenizer tokenizer = ScriptTokenizer();
+  Json result = {{"problems", options.problems},
+                 {"rollouts", options.rollouts},
+                 {"candidates", options.candidates},
+                 {"depth", options.depth}};
+  if (options.python) {
+    asio::io_context io;
+    const auto executor = MakePythonExecutor(io, options.execution);
+    result["isolation"] = executor->isolation().level;
+    result["slots"] = options.execution.slots;
+    result["python"] = Measure(options, tokenizer, io, *executor);
+  }
+  asio::io_context io;
+  InstantExecutor executor(io);
+  result["instant"] = Measure(options, tokenizer, io, executor);
+  return result;
+}
+
+}  // namespace gradus

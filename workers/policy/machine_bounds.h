@@ -1,0 +1,16 @@
+#pragma once
+
+namespace gradus {
+
+// What one core of this machine can do at most, measured: the roof that an engine's speed is
+// judged by. On a shared machine the figures move with the neighbours, so measure them beside the
+// work.
+struct MachineBounds {
+  double flops = 0;       // Float32 operations per second, multiply-adds counted twice.
+  double read_bytes = 0;  // Bytes read per second from main memory, in order.
+};
+
+// Takes about a third of a second.
+MachineBounds MeasureMachineBounds();
+
+}  // namespace gradus
