@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/policy/golden: vectors of the reference tokenizers and of tiny reference models.
+"""Writes the tiny reference models of tests/policy/golden; make_tokenizer_goldens.py writes the tokenizers.
 
-Needs the packages tokenizers, transformers, torch and numpy; the tests themselves need none of them.
+Needs the packages transformers, torch and numpy; the tests themselves need none of them.
 Usage: make_policy_goldens.py tests/policy/golden
 """
 import json
@@ -10,86 +10,8 @@ import sys
 from pathlib import Path
 
 import torch
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
-
-QWEN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-        r"|\s+(?!\S)|\s+")
-LLAMA = QWEN.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
-CORPUS = [
-    "Let us think step by step. The answer is \\boxed{42}.", "def solve(x):\n    return x ** 2 + 2 * x + 1\n",
-    "We have $\\frac{a}{b} = \\frac{c}{d}$, so that's what they'll need; it isn't 1234567 or 3.14159.",
-    "你好，世界。数学题的答案是多少？", "Καλημέρα κόσμε, Привет мир, café naïve Zürich",
-    "for i in range(10):\n\tprint(i)\r\n\r\n", "   leading and trailing   ", "x = (3+5)*2-(4*6)\n",
-] * 30
-PARTS = ["the", " answer", "'s", "'LL", "'ſ", "1", "234", "56789", " ", "  ", "   ", "\n", "\r\n", "\n\n", "\t",
-         "\u00a0", "\u2003", "\u180e", "\u0085", "\u2028", "e\u0301", "é", "Å", "\u212b", "한국", "\u1112\u1161\u11ab",
-         "你好", "😀", "👩\u200d🚀", "\u0661\u0662", "½", "Ⅷ", "\\frac{1}{2}", "def f(x):", "_a", "<", ">", "|", "<|end", "im_end|>",
-         "<|im_end|>", "<|im_start|>", "<step>", "<steps>", "word", "<pad>", "!?", "...", "\0", "ﬁ", "ß", "İ", "\ud7a3", "\U0010ffff"]
-
-
-def base(pattern, pairs, normalizer, digits=False):
-    tokenizer = Tokenizer(models.BPE(ignore_merges=pairs == "llama"))
-    if normalizer:
-        tokenizer.normalizer = normalizers.NFC()
-    stages = []
-    if pattern:
-        stages.append(pre_tokenizers.Split(Regex(pattern), "isolated"))
-    if digits:
-        stages.append(pre_tokenizers.Digits(individual_digits=True))
-    stages.append(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not pattern))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(stages) if len(stages) > 1 else stages[0]
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=520, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-                                  special_tokens=["<|endoftext|>"], show_progress=False)
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    return tokenizer
-
-
-def tokenizers():
-    qwen = base(QWEN, "qwen", True)
-    qwen.add_special_tokens([AddedToken("<|im_start|>", normalized=False), AddedToken("<|im_end|>", normalized=False)])
-    qwen.add_tokens([AddedToken("<step>", normalized=False), AddedToken("<steps>", normalized=False)])
-    yield "qwen", qwen
-    llama = base(LLAMA, "llama", False)
-    llama.add_special_tokens([AddedToken("<|im_end|>", normalized=False), AddedToken("<s>", normalized=False)])
-    llama.post_processor = processors.Sequence([
-        processors.ByteLevel(trim_offsets=False),
-        processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", llama.token_to_id("<s>"))])])
-    yield "llama", llama
-    odd = base(None, "gpt2", True, digits=True)
-    odd.add_tokens([AddedToken("<step>", lstrip=True), AddedToken("<pad>", rstrip=True), AddedToken("word", single_word=True),
-                    AddedToken("Å", normalized=True), AddedToken("<|im_end|>", lstrip=True, rstrip=True)])
-    yield "odd", odd
-
-
-def texts(seed):
-    rng = random.Random(seed)
-    for part in PARTS:
-        yield part
-    for line in sorted(set(CORPUS)):
-        yield line
-    for _ in range(90):
-        yield "".join(rng.choice(PARTS) for _ in range(rng.randrange(1, 12)))
-    for _ in range(25):
-        yield "".join(chr(rng.choice([rng.randrange(32, 0x250), rng.randrange(0x300, 0x370), rng.randrange(0x600, 0x700),
-                                      rng.randrange(0x2000, 0x2100), rng.randrange(0x4e00, 0x4f00)])) for _ in range(8))
-    yield "ab" * 200
-    yield " " * 300
-
-
-def write_tokenizers(out):
-    for index, (name, tokenizer) in enumerate(tokenizers()):
-        folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
-        tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-        with open(folder / "vectors.jsonl", "w", encoding="utf-8") as file:
-            for text in texts(index):
-                ids = tokenizer.encode(text).ids
-                decoded = tokenizer.decode(ids, skip_special_tokens=False)
-                file.write(json.dumps({"text": text, "ids": ids, "decoded": decoded}) + "\n")
-
 
 SMALL = dict(vocab_size=260, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
              num_key_value_heads=2, max_position_embeddings=128, initializer_range=0.2)
@@ -155,6 +77,5 @@ def write_model(folder, kind, config, options):
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
-    write_tokenizers(target)
     for name, kind, config, options in tiny_models():
         write_model(target / name, kind, config, options)

@@ -1,9 +1,21 @@
-# fuzz_grader: needs clang (CC=clang CXX=clang++) and -DGRADUS_FUZZ=ON. Everything it runs is compiled
+# fuzz_grader, fuzz_tokenizer: need clang (CC=clang CXX=clang++) and -DGRADUS_FUZZ=ON. Everything they run is compiled
 # again with the fuzzer's instrumentation.
-file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/verify/answers/*.cpp)
-add_executable(fuzz_grader ${CMAKE_CURRENT_LIST_DIR}/grader_fuzz.cpp ${fuzz_sources} ${CMAKE_SOURCE_DIR}/verify/grader.cpp)
-target_include_directories(fuzz_grader PRIVATE ${CMAKE_SOURCE_DIR})
-target_compile_options(fuzz_grader PRIVATE -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined
-                       -fno-sanitize-recover=undefined)
-target_link_options(fuzz_grader PRIVATE -fsanitize=fuzzer,address,undefined)
-target_link_libraries(fuzz_grader PRIVATE fmt::fmt PkgConfig::GMP)
+function(gradus_fuzz name)
+  add_executable(fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp ${ARGN})
+  target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_options(fuzz_${name} PRIVATE -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined
+                         -fno-sanitize-recover=undefined)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  target_link_libraries(fuzz_${name} PRIVATE fmt::fmt)
+endfunction()
+
+file(GLOB answers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/verify/answers/*.cpp)
+gradus_fuzz(grader ${answers} ${CMAKE_SOURCE_DIR}/verify/grader.cpp)
+target_link_libraries(fuzz_grader PRIVATE PkgConfig::GMP)
+
+set(tokenizer_sources added_tokens byte_alphabet merge_table metaspace pattern pattern_dialect strict_json symbol_merging
+                      text_normalizer text_splitter token_decoder token_frame tokenizer unicode_additions utf8)
+list(TRANSFORM tokenizer_sources PREPEND ${CMAKE_SOURCE_DIR}/workers/policy/)
+list(TRANSFORM tokenizer_sources APPEND .cpp)
+gradus_fuzz(tokenizer ${tokenizer_sources} ${CMAKE_SOURCE_DIR}/schemas/base/file.cpp ${CMAKE_SOURCE_DIR}/schemas/base/utf8.cpp)
+target_link_libraries(fuzz_tokenizer PRIVATE nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::PCRE2 PkgConfig::UTF8PROC)

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -61,9 +62,26 @@ std::string RandomText(Random& random, bool valid) {
   return text;
 }
 
-std::string ErrorOf(const json& tokenizer) {
+// Encodes and decodes the vectors of a folder beside its tokenizer.json; returns their number.
+int CheckVectors(const std::filesystem::path& folder) {
+  const Tokenizer tokenizer = Tokenizer::Load(folder);
+  std::ifstream vectors(folder / "vectors.jsonl");
+  int count = 0;
+  for (std::string line; std::getline(vectors, line); ++count) {
+    const json expected = json::parse(line);
+    const std::string text = expected["text"];
+    const std::vector<TokenId> ids = expected["ids"];
+    const bool encoded = tokenizer.EncodeWithSpecials(text) == ids;
+    CHECK_MESSAGE(encoded, folder.string(), ": ", line);
+    const bool decoded = tokenizer.Decode(ids) == expected.value("decoded", text);
+    CHECK_MESSAGE(decoded, folder.string(), ": ", line);
+  }
+  return count;
+}
+
+std::string ErrorOf(const std::string& tokenizer) {
   const TempFolder scratch;
-  WriteFileAtomically(scratch / "tokenizer.json", tokenizer.dump());
+  WriteFileAtomically(scratch / "tokenizer.json", tokenizer);
   try {
     Tokenizer::Load(scratch / ".");
     return "";
@@ -71,6 +89,8 @@ std::string ErrorOf(const json& tokenizer) {
     return error.what();
   }
 }
+
+std::string ErrorOf(const json& tokenizer) { return ErrorOf(tokenizer.dump()); }
 
 json ByteTokenizerJson() {
   const TempFolder scratch;
@@ -81,21 +101,23 @@ json ByteTokenizerJson() {
 }  // namespace
 
 TEST_CASE("golden vectors of the reference implementation are reproduced exactly") {
-  int cases = 0;
+  int vectors = 0;
   for (const auto& entry : std::filesystem::directory_iterator(Golden(""))) {
-    if (!entry.is_directory() || !std::filesystem::exists(entry.path() / "vectors.jsonl")) continue;
-    const Tokenizer tokenizer = Tokenizer::Load(entry.path());
-    std::ifstream vectors(entry.path() / "vectors.jsonl");
-    for (std::string line; std::getline(vectors, line); ++cases) {
-      const json expected = json::parse(line);
-      const std::string text = expected["text"];
-      const std::vector<TokenId> ids = expected["ids"];
-      CHECK_MESSAGE(tokenizer.EncodeWithSpecials(text) == ids, entry.path().string(), ": ", line);
-      CHECK_MESSAGE(tokenizer.Decode(ids) == expected["decoded"].get<std::string>(),
-                    entry.path().string(), ": ", line);
+    if (std::filesystem::exists(entry.path() / "vectors.jsonl")) {
+      vectors += CheckVectors(entry.path());
     }
   }
-  CHECK(cases > 400);
+  CHECK(vectors >= 6400);
+}
+
+TEST_CASE("a full-size Qwen vocabulary gives the ids of the reference implementation") {
+  const char* folder = std::getenv("GRADUS_QWEN_TOKENIZER");
+  if (folder == nullptr) {
+    MESSAGE("skipped: GRADUS_QWEN_TOKENIZER names no folder (see make_tokenizer_goldens.py)");
+    return;
+  }
+  CHECK(Tokenizer::Load(folder).VocabularySize() == 151665);
+  CHECK(CheckVectors(folder) >= 5000);
 }
 
 TEST_CASE("decoding what was encoded gives the text back, normalised and made valid") {
@@ -135,6 +157,81 @@ TEST_CASE("end-of-sequence ids come from generation_config, then config, then to
   CHECK(ids() == std::vector<TokenId>{3, 4});
 }
 
+// A SentencePiece-like model of few entries.
+json CharacterTokenizerJson() {
+  return {{"normalizer", {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "_"}}},
+          {"pre_tokenizer", nullptr},
+          {"decoder", {{"type", "ByteFallback"}}},
+          {"added_tokens", json::array()},
+          {"model",
+           {{"type", "BPE"},
+            {"unk_token", "?"},
+            {"byte_fallback", true},
+            {"vocab", {{"?", 0}, {"a", 1}, {"_", 2}, {"_a", 3}, {"<0xC3>", 4}, {"<0xA9>", 5}}},
+            {"merges", json::array({json::array({"_", "a"})})}}}};
+}
+
+Tokenizer LoadJson(const json& tokenizer) {
+  const TempFolder scratch;
+  WriteFileAtomically(scratch / "tokenizer.json", tokenizer.dump());
+  return Tokenizer::Load(scratch / ".");
+}
+
+TEST_CASE("characters outside the vocabulary become bytes, where all are known, or unknown") {
+  json file = CharacterTokenizerJson();
+  const Tokenizer separate = LoadJson(file);
+  CHECK(separate.Encode("a a\xC3\xA9\xC3\xA8zz") == std::vector<TokenId>{1, 3, 4, 5, 0, 0, 0});
+  CHECK(separate.Decode({4, 5, 1, 5, 4, 0}) ==
+        "\xC3\xA9"
+        "a\xEF\xBF\xBD\xEF\xBF\xBD?");
+  file["model"]["fuse_unk"] = true;
+  CHECK(LoadJson(file).Encode("zzaz") == std::vector<TokenId>{0, 1, 0});
+  file["model"].erase("unk_token");
+  CHECK(LoadJson(file).Encode("zzaz") == std::vector<TokenId>{1});
+}
+
+TEST_CASE("merges are read as pairs and as words, and the lowest rank goes first at any length") {
+  json file = CharacterTokenizerJson();
+  file["model"]["vocab"] = {{"?", 0}, {"a", 1}, {"b", 2}, {"ab", 3}, {"ba", 4}, {"abab", 5}};
+  file["model"]["merges"] = {"#version: 0.2", "b a", json::array({"a", "b"}), "ab ab"};
+  const Tokenizer tokenizer = LoadJson(file);
+  CHECK(tokenizer.Encode("abab") == std::vector<TokenId>{1, 4, 2});
+  std::string text;
+  std::vector<TokenId> ids = {1};
+  for (int i = 0; i < 1000; ++i) text += "ab";
+  ids.insert(ids.end(), 999, 4);
+  ids.push_back(2);
+  CHECK(tokenizer.Encode(text) == ids);
+}
+
+TEST_CASE("an encoded megabyte without a place to split takes no quadratic time") {
+  const Tokenizer tokenizer = Tokenizer::Load(Golden("sentencepiece"));
+  std::string text;
+  while (text.size() < (1u << 20)) text += "the number divides ";
+  CHECK(tokenizer.Decode(tokenizer.Encode(text)) == text);
+}
+
+TEST_CASE("letters and digits of Unicode 16 are letters and digits") {
+  json file = ByteTokenizerJson();
+  const auto pieces = [&](const char* pattern) {
+    file["pre_tokenizer"] = {
+        {"type", "Sequence"},
+        {"pretokenizers",
+         json::array(
+             {{{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Removed"}},
+              {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}})}};
+    const Tokenizer tokenizer = LoadJson(file);
+    // U+1C89, a letter, and U+116D0, a digit, both of Unicode 16; U+180E is no space.
+    return tokenizer.Decode(tokenizer.Encode("\xE1\xB2\x89\xF0\x91\x9B\x90\xE1\xA0\x8E \n"));
+  };
+  CHECK(pieces("\\p{L}") == "\xF0\x91\x9B\x90\xE1\xA0\x8E \n");
+  CHECK(pieces("[\\p{N}\\s]") == "\xE1\xB2\x89\xE1\xA0\x8E");
+  CHECK(pieces("\\d|\\p{Lu}") == "\xE1\xA0\x8E \n");
+  CHECK(pieces("[^\\p{L}]") == "\xE1\xB2\x89");
+  CHECK(pieces("\\S") == " \n");
+  CHECK(pieces("[\\Sx]+|\\P{L}") == "");
+}
+
 TEST_CASE("a component that is not supported is named") {
   CHECK(ErrorOf(ByteTokenizerJson()) == "");
   const auto with = [](const char* pointer, const json& value) {
@@ -148,7 +245,7 @@ TEST_CASE("a component that is not supported is named") {
   names(with("/normalizer", {{"type", "NFKC"}}), "NFKC");
   names(with("/normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}}),
         "Lowercase");
-  names(with("/pre_tokenizer", {{"type", "Metaspace"}}), "Metaspace");
+  names(with("/pre_tokenizer", {{"type", "Whitespace"}}), "Whitespace");
   names(with("/pre_tokenizer", nullptr), "ByteLevel");
   names(with("/decoder", {{"type", "WordPiece"}}), "decoder");
   names(with("/post_processor", {{"type", "BertProcessing"}}), "BertProcessing");
@@ -161,6 +258,95 @@ TEST_CASE("a component that is not supported is named") {
   names(with("/pre_tokenizer",
              {{"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}}),
         "does not compile");
+  for (const char* pattern : {"\\w+", "[a[b]]", "[a&&b]", "[\\P{L}]", "\\bx", "\\pL"}) {
+    names(with("/pre_tokenizer",
+               {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}}),
+          "is not supported");
+  }
+}
+
+TEST_CASE("a damaged file is one clear error") {
+  const std::string whole = ByteTokenizerJson().dump();
+  for (std::size_t size = 0; size < whole.size(); size += 97) {
+    CHECK(ErrorOf(whole.substr(0, size)).find("not valid JSON") != std::string::npos);
+  }
+  const json id = {{"id", 256}, {"content", "<x>"}};
+  const auto changed = [&](const char* key, const json& value) {
+    json token = id;
+    token[key] = value;
+    return json::array({token});
+  };
+  json nested = {{"type", "NFC"}};
+  for (int i = 0; i < 1000; ++i) {
+    nested = {{"type", "Sequence"}, {"normalizers", json::array({nested})}};
+  }
+  const struct {
+    const char* pointer;
+    json value;
+    const char* said;
+  } kDamage[] = {
+      {"/model", 7, "BPE"},
+      {"/model/vocab/a", "65", "bad id"},
+      {"/model/vocab/a", -1, "bad id"},
+      {"/model/vocab/a", 1e9, "bad id"},
+      {"/model/vocab/a", 4194304, "bad id"},
+      {"/model/vocab/a", 66, "two vocab entries"},
+      {"/model/merges", json::object(), "no merges"},
+      {"/model/merges", json::array({json::array({"a", "b", "c"})}), "neither a pair"},
+      {"/model/merges", json::array({json::array({"a", 1})}), "neither a pair"},
+      {"/model/merges", json::array({"a b c"}), "neither a pair"},
+      {"/model/merges", json::array({std::string(1 << 20, 'x') + " a"}), "the vocab lacks"},
+      {"/model/merges", json::array({json::array({"a", "b"})}), "the vocab lacks"},
+      {"/model/unk_token", "<none>", "unk_token"},
+      {"/model/ignore_merges", "yes", "ignore_merges"},
+      {"/added_tokens", json::object(), "added_tokens"},
+      {"/added_tokens", json::array({1}), "content"},
+      {"/added_tokens", changed("id", nullptr), "bad id"},
+      {"/added_tokens", changed("id", 4294967296), "bad id"},
+      {"/added_tokens", changed("id", 257), "by its place"},
+      {"/model/vocab", {{"a", 0}, {"c", 2}}, "by its place"},
+      {"/added_tokens", changed("lstrip", 1), "lstrip"},
+      {"/added_tokens", json::array({id, {{"id", 257}, {"content", "<x>"}}}), "by its place"},
+      {"/added_tokens", json::array({id, {{"id", 256}, {"content", "<y>"}}}), "by its place"},
+      {"/normalizer", nested, "unsupported normalizer Sequence"},
+      {"/normalizer", "NFC", "unsupported normalizer"},
+      {"/normalizer", {{"type", 3}}, "unsupported normalizer"},
+      {"/normalizer", {{"type", "Replace"}, {"content", ""}}, "pattern"},
+      {"/pre_tokenizer", {{"type", "Sequence"}}, "pretokenizers"},
+      {"/pre_tokenizer", {{"type", "ByteLevel"}, {"use_regex", 0}}, "use_regex"},
+      {"/decoder", nullptr, "decoder"},
+      {"/decoder", {{"type", "Sequence"}, {"decoders", json::array()}}, "both be ByteLevel"},
+      {"/post_processor", {{"type", "TemplateProcessing"}}, "single"},
+      {"/post_processor", {{"type", "TemplateProcessing"}, {"single", json::array()}}, "0 times"},
+      {"/post_processor",
+       {{"type", "TemplateProcessing"},
+        {"single", json::array({{{"SpecialToken", {{"id", "<s>"}}}}})}},
+       "ids"},
+  };
+  for (const auto& damage : kDamage) {
+    json file = ByteTokenizerJson();
+    file[json::json_pointer(damage.pointer)] = damage.value;
+    const std::string error = ErrorOf(file);
+    CHECK_MESSAGE(error.find(damage.said) != std::string::npos, damage.pointer, ": ",
+                  error.substr(0, 200));
+    CHECK(error.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("a later template goes around an earlier one") {
+  json file = ByteTokenizerJson();
+  const auto around = [](int before, int after) {
+    const auto special = [](const char* name) { return json{{"SpecialToken", {{"id", name}}}}; };
+    const json text = {{"Sequence", {{"id", "A"}}}};
+    return json{
+        {"type", "TemplateProcessing"},
+        {"single", json::array({special("l"), text, special("r")})},
+        {"special_tokens",
+         {{"l", {{"ids", json::array({before})}}}, {"r", {{"ids", json::array({after})}}}}}};
+  };
+  file["post_processor"] = {{"type", "Sequence"},
+                            {"processors", json::array({around(1, 2), around(3, 4)})}};
+  CHECK(LoadJson(file).EncodeWithSpecials("A") == std::vector<TokenId>{3, 1, 65, 2, 4});
 }
 
 }  // namespace gradus

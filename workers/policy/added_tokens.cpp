@@ -42,6 +42,18 @@ bool StandsAlone(std::string_view text, std::size_t start, std::size_t stop) {
 
 }  // namespace
 
+AddedToken ReadAddedToken(const Json& json, const std::string& origin) {
+  AddedToken token;
+  token.content = TextIn(json, "content", origin);
+  token.id = TokenIdFrom(MemberOf(json, "id"), token.content, origin);
+  token.single_word = FlagIn(json, "single_word", false, origin);
+  token.lstrip = FlagIn(json, "lstrip", false, origin);
+  token.rstrip = FlagIn(json, "rstrip", false, origin);
+  token.special = FlagIn(json, "special", false, origin);
+  token.normalized = FlagIn(json, "normalized", !token.special, origin);
+  return token;
+}
+
 void AddedTokenMatcher::Add(const AddedToken& token) {
   if (token.content.empty()) return;
   std::vector<std::size_t>& bucket = by_first_byte_[static_cast<unsigned char>(token.content[0])];

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "workers/policy/strict_json.h"
+
 namespace gradus {
 
 struct AddedToken {
@@ -12,6 +14,9 @@ struct AddedToken {
   std::string content;
   bool single_word = false, lstrip = false, rstrip = false, normalized = false, special = false;
 };
+
+// One entry of the list added_tokens of a tokenizer.json; throws Error naming what is wrong.
+AddedToken ReadAddedToken(const Json& json, const std::string& origin);
 
 // A stretch of text: ordinary text (id < 0) or one added token.
 struct Segment {

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <set>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
@@ -15,15 +15,18 @@
 namespace gradus {
 namespace {
 
-// The new tokens with their ids: those that the tokenizer does not know yet, once each.
+// The new tokens with their ids: those that are no added tokens yet, once each. One that is an
+// ordinary entry of the vocabulary keeps its id and its row: merges alone would not always find it.
 std::vector<std::pair<std::string, TokenId>> NewTokens(const Tokenizer& tokenizer,
                                                        const std::vector<std::string>& tokens) {
   std::vector<std::pair<std::string, TokenId>> fresh;
-  std::map<std::string, bool> seen;
+  std::set<std::string> seen;
+  TokenId next = tokenizer.VocabularySize();
   for (const std::string& token : tokens) {
     if (token.empty()) Fail("an added token cannot be empty");
-    if (tokenizer.IdOf(token) || !seen.emplace(token, true).second) continue;
-    fresh.emplace_back(token, tokenizer.VocabularySize() + static_cast<int>(fresh.size()));
+    if (tokenizer.IsAdded(token) || !seen.insert(token).second) continue;
+    const auto entry = tokenizer.IdOf(token);
+    fresh.emplace_back(token, entry ? *entry : next++);
   }
   return fresh;
 }
@@ -78,6 +81,7 @@ std::vector<float> WithNewRows(const StoredTensor& stored, const std::string& na
   }
   const double noise = 0.1 * std::sqrt(square / static_cast<double>(known * width));
   for (const auto& [content, id] : fresh) {
+    if (static_cast<std::size_t>(id) < known) continue;
     float* row = values.data() + static_cast<std::size_t>(id) * width;
     FillNormal(row, width, noise, MixSeed(seed, std::string_view(name), std::string_view(content)));
     for (std::size_t i = 0; i < width; ++i) row[i] += static_cast<float>(mean[i]);
@@ -93,8 +97,8 @@ void AddTokens(const fs::path& from, const fs::path& to, const std::vector<std::
   ModelConfig config = ReadModelConfig(from);
   const Tokenizer tokenizer = Tokenizer::Load(from);
   const auto fresh = NewTokens(tokenizer, tokens);
-  const int needed = tokenizer.VocabularySize() + static_cast<int>(fresh.size());
-  config.vocab_size = std::max(config.vocab_size, needed);
+  config.vocab_size = std::max(config.vocab_size, tokenizer.VocabularySize());
+  for (const auto& [content, id] : fresh) config.vocab_size = std::max(config.vocab_size, id + 1);
 
   FolderWriter writer(to);
   writer.CopyCompanions(from);

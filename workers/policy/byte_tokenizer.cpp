@@ -2,7 +2,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "workers/policy/merge_table.h"
+#include "workers/policy/byte_alphabet.h"
 #include "workers/policy/strict_json.h"
 #include "workers/policy/tokenizer.h"
 

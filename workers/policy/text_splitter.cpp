@@ -1,102 +1,15 @@
 #include "workers/policy/text_splitter.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
-#include <array>
+#include <optional>
 #include <utility>
 
 #include "schemas/base/error.h"
-#include "schemas/base/handle.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/metaspace.h"
+#include "workers/policy/pattern.h"
+#include "workers/policy/text_normalizer.h"
 
 namespace gradus {
 namespace {
-
-struct CodeTraits {
-  using Type = pcre2_code*;
-  static Type Null() { return nullptr; }
-  static void Close(Type code) noexcept { pcre2_code_free(code); }
-};
-struct MatchDataTraits {
-  using Type = pcre2_match_data*;
-  static Type Null() { return nullptr; }
-  static void Close(Type data) noexcept { pcre2_match_data_free(data); }
-};
-
-// PCRE2's \s takes U+180E for a space, Unicode and the tokenizers' regex engine do not: spell the
-// class out.
-std::string WithUnicodeSpaces(const std::string& pattern) {
-  static constexpr const char* kSpaces = "\\t-\\r \\x{85}\\p{Z}";
-  std::string out;
-  int depth = 0;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char next = pattern[++i];
-      if (next == 's') {
-        out += depth > 0 ? kSpaces : "[" + std::string(kSpaces) + "]";
-      } else if (next == 'S' && depth == 0) {
-        out += "[^" + std::string(kSpaces) + "]";
-      } else {
-        out += c;
-        out += next;
-      }
-      continue;
-    }
-    if (c == '[') ++depth;
-    if (c == ']' && depth > 0) --depth;
-    out += c;
-  }
-  return out;
-}
-
-class Pattern {
- public:
-  Pattern(const std::string& text, std::uint32_t options, const std::string& origin) {
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    code_ = Handle<CodeTraits>(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                                             PCRE2_UTF | PCRE2_UCP | options, &error, &offset,
-                                             nullptr));
-    if (!code_) {
-      std::array<PCRE2_UCHAR, 256> message{};
-      pcre2_get_error_message(error, message.data(), message.size());
-      Fail("{}: pattern {} does not compile: {}", origin, text,
-           reinterpret_cast<const char*>(message.data()));
-    }
-    // Without JIT on this machine the interpreter gives the same matches.
-    pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
-  }
-
-  // Calls visit(begin, end) for each match, left to right.
-  template <class Visit>
-  void EachMatch(std::string_view text, Visit visit) const {
-    const Handle<MatchDataTraits> data(pcre2_match_data_create_from_pattern(code_.get(), nullptr));
-    for (std::size_t at = 0; at < text.size();) {
-      if (!MatchFrom(text, at, data.get())) return;
-      const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data.get());
-      if (range[1] > range[0]) visit(range[0], range[1]);
-      if (range[1] >= text.size()) return;
-      at = range[1] > range[0] ? range[1] : range[1] + FirstCodePoint(text.substr(range[1])).bytes;
-    }
-  }
-
- private:
-  bool MatchFrom(std::string_view text, std::size_t at, pcre2_match_data* data) const {
-    const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-    int found =
-        pcre2_match(code_.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK, data, nullptr);
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
-      found = pcre2_match(code_.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
-                          data, nullptr);
-    }
-    if (found == PCRE2_ERROR_NOMATCH) return false;
-    if (found < 0) Fail("tokenizer: the split pattern gave up on a text (PCRE2 error {})", found);
-    return true;
-  }
-  Handle<CodeTraits> code_;
-};
 
 enum class Behavior { kIsolated, kRemoved, kMergedWithPrevious, kMergedWithNext, kContiguous };
 
@@ -173,90 +86,126 @@ Behavior BehaviorOf(const Json& json, const std::string& origin) {
 constexpr const char* kByteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-bool FlagOr(const Json& json, const char* key, bool otherwise) {
-  const auto found = json.find(key);
-  return found == json.end() || !found->is_boolean() ? otherwise : found->get<bool>();
-}
+using Prefix = Metaspace::Prefix;
 
 }  // namespace
 
 struct TextSplitter::Stage {
-  std::unique_ptr<Pattern> pattern;  // None: keep pieces as they are.
+  std::optional<Pattern> pattern;  // None: keep pieces as they are.
   Behavior behavior = Behavior::kIsolated;
   bool invert = false;
-  bool add_prefix_space = false;
+  std::optional<Pattern> space = {};  // What becomes `mark` before all else.
+  std::string mark = {};              // Put before a piece that does not start with it.
+  Prefix prefix = Prefix::kNever;
+
+  static Stage ByteLevel(const Json& json, const std::string& origin);
+  static Stage Metaspace(const Json& json, const std::string& origin);
+  static Stage Digits(const Json& json, const std::string& origin);
+  static Stage Split(const Json& json, const std::string& origin);
 };
+
+TextSplitter::Stage TextSplitter::Stage::ByteLevel(const Json& json, const std::string& origin) {
+  Stage stage;
+  stage.mark = " ";
+  if (FlagIn(json, "add_prefix_space", true, origin)) stage.prefix = Prefix::kAlways;
+  if (FlagIn(json, "use_regex", true, origin)) {
+    stage.pattern = Pattern::Regex(kByteLevelPattern, origin);
+  }
+  return stage;
+}
+
+TextSplitter::Stage TextSplitter::Stage::Metaspace(const Json& json, const std::string& origin) {
+  const gradus::Metaspace metaspace(json, origin);
+  Stage stage;
+  stage.mark = metaspace.mark;
+  stage.space = Pattern::Literal(" ", origin);
+  stage.prefix = metaspace.prefix;
+  if (metaspace.split) {
+    stage.pattern = Pattern::Literal(stage.mark, origin);
+    stage.behavior = Behavior::kMergedWithNext;
+  }
+  return stage;
+}
+
+TextSplitter::Stage TextSplitter::Stage::Digits(const Json& json, const std::string& origin) {
+  const bool each = FlagIn(json, "individual_digits", false, origin);
+  Stage stage;
+  stage.pattern = Pattern::Regex(each ? "\\p{N}" : "\\p{N}+", origin);
+  return stage;
+}
+
+TextSplitter::Stage TextSplitter::Stage::Split(const Json& json, const std::string& origin) {
+  Stage stage;
+  stage.pattern = ReadPattern(MemberOf(json, "pattern"), origin);
+  stage.behavior = BehaviorOf(MemberOf(json, "behavior"), origin);
+  stage.invert = FlagIn(json, "invert", false, origin);
+  return stage;
+}
 
 TextSplitter::TextSplitter(const Json& json, const std::string& origin) {
   if (json.is_null()) return;
-  if (!json.is_object()) Fail("{}: pre_tokenizer is not an object", origin);
-  if (json.value("type", "") != "Sequence") {
+  if (TypeOf(json) != "Sequence") {
     AddStage(json, origin);
     return;
   }
-  if (!json.contains("pretokenizers") || !json["pretokenizers"].is_array()) {
-    Fail("{}: pre_tokenizer Sequence has no pretokenizers", origin);
-  }
-  for (const Json& stage : json["pretokenizers"]) AddStage(stage, origin);
+  for (const Json& stage : ListIn(json, "pretokenizers", origin)) AddStage(stage, origin);
 }
 TextSplitter::TextSplitter(TextSplitter&&) noexcept = default;
 TextSplitter::~TextSplitter() = default;
 
-void TextSplitter::AddByteLevel(const Json& json, const std::string& origin) {
-  auto stage = std::make_unique<Stage>();
-  stage->add_prefix_space = FlagOr(json, "add_prefix_space", true);
-  if (FlagOr(json, "use_regex", true)) {
-    stage->pattern = std::make_unique<Pattern>(WithUnicodeSpaces(kByteLevelPattern), 0, origin);
-  }
-  stages_.push_back(std::move(stage));
-  byte_level_ = true;
-}
-
 void TextSplitter::AddStage(const Json& json, const std::string& origin) {
-  const std::string type = json.is_object() ? json.value("type", "") : "";
+  static constexpr std::pair<const char*, Stage (*)(const Json&, const std::string&)> kStages[] = {
+      {"ByteLevel", Stage::ByteLevel},
+      {"Metaspace", Stage::Metaspace},
+      {"Digits", Stage::Digits},
+      {"Split", Stage::Split}};
+  const std::string type = TypeOf(json);
   if (byte_level_) Fail("{}: pre_tokenizer {} after ByteLevel is not supported", origin, type);
-  if (type == "ByteLevel") return AddByteLevel(json, origin);
-  auto stage = std::make_unique<Stage>();
-  if (type == "Digits") {
-    const bool each = FlagOr(json, "individual_digits", false);
-    stage->pattern = std::make_unique<Pattern>(each ? "\\p{N}" : "\\p{N}+", 0, origin);
-  } else if (type == "Split") {
-    const Json& pattern = json.contains("pattern") ? json["pattern"] : Json();
-    if (pattern.is_object() && pattern.contains("Regex") && pattern["Regex"].is_string()) {
-      stage->pattern = std::make_unique<Pattern>(
-          WithUnicodeSpaces(pattern["Regex"].get<std::string>()), 0, origin);
-    } else if (pattern.is_object() && pattern.contains("String") && pattern["String"].is_string()) {
-      stage->pattern =
-          std::make_unique<Pattern>(pattern["String"].get<std::string>(), PCRE2_LITERAL, origin);
-    } else {
-      Fail("{}: pre_tokenizer Split has an unsupported pattern", origin);
-    }
-    stage->behavior = BehaviorOf(json.contains("behavior") ? json["behavior"] : Json(), origin);
-    stage->invert = FlagOr(json, "invert", false);
-  } else {
-    Fail("{}: unsupported pre_tokenizer {}", origin, type);
+  for (const auto& [name, make] : kStages) {
+    if (type != name) continue;
+    stages_.push_back(make(json, origin));
+    byte_level_ = type == "ByteLevel";
+    return;
   }
-  stages_.push_back(std::move(stage));
+  Fail("{}: unsupported pre_tokenizer {}", origin, type);
 }
 
-std::vector<std::string> TextSplitter::Split(std::string_view text) const {
-  std::vector<std::string> pieces = {std::string(text)};
-  for (const std::unique_ptr<Stage>& stage : stages_) {
-    std::vector<std::string> next;
-    for (std::string& piece : pieces) {
-      if (stage->add_prefix_space && !piece.starts_with(' ')) piece.insert(0, " ");
-      if (!stage->pattern) {
-        next.push_back(std::move(piece));
-        continue;
-      }
-      for (const Part& part :
-           Arrange(PartsOf(*stage->pattern, piece, stage->invert), stage->behavior)) {
-        next.push_back(piece.substr(part.begin, part.end - part.begin));
-      }
-    }
-    pieces = std::move(next);
+void TextSplitter::EachPiece(std::string_view text, bool first, const Visit& visit) const {
+  Run(0, text, first, visit);
+}
+
+void TextSplitter::Run(std::size_t index, std::string_view text, bool first,
+                       const Visit& visit) const {
+  if (text.empty()) return;
+  if (index == stages_.size()) return visit(text);
+  const Stage& stage = stages_[index];
+  std::string rewritten;
+  if (stage.space) {
+    rewritten = ReplaceAll(text, *stage.space, stage.mark);
+    text = rewritten;
   }
-  return pieces;
+  const bool wanted = stage.prefix == Prefix::kAlways || (stage.prefix == Prefix::kFirst && first);
+  if (wanted && !text.starts_with(stage.mark)) {
+    rewritten = stage.mark + std::string(text);
+    text = rewritten;
+  }
+  const auto pass = [&](std::size_t begin, std::size_t end) {
+    if (begin < end) Run(index + 1, text.substr(begin, end - begin), first && begin == 0, visit);
+  };
+  if (!stage.pattern) return pass(0, text.size());
+  if (stage.behavior != Behavior::kIsolated) {
+    for (const Part& part : Arrange(PartsOf(*stage.pattern, text, stage.invert), stage.behavior)) {
+      pass(part.begin, part.end);
+    }
+    return;
+  }
+  std::size_t done = 0;
+  stage.pattern->EachMatch(text, [&](std::size_t begin, std::size_t end) {
+    pass(done, begin);
+    pass(begin, end);
+    done = end;
+  });
+  pass(done, text.size());
 }
 
 }  // namespace gradus

@@ -11,9 +11,10 @@ namespace gradus {
 
 using TokenId = std::int32_t;
 
-// Byte-level BPE read from a Hugging Face tokenizer.json. Immutable after loading, any thread.
-// Added tokens are matched first, then normaliser (NFC or none), split pattern, byte alphabet,
-// merges. Throws Error naming the unsupported component at load.
+// BPE read from a Hugging Face tokenizer.json, byte-level (Qwen, Llama 3) or of SentencePiece's
+// kind (Mistral, Phi-3, Llama 2). Immutable after loading, any thread. Added tokens are matched
+// first, then come normaliser, pre-tokenizer and merges. Throws Error naming the unsupported
+// component at load. Truncation and padding of the file are left aside, as transformers does.
 class Tokenizer {
  public:
   // `folder` holds tokenizer.json (and perhaps tokenizer_config.json, generation_config.json).
@@ -28,8 +29,9 @@ class Tokenizer {
   // Keeps added tokens; invalid UTF-8 becomes U+FFFD.
   std::string Decode(const std::vector<TokenId>& ids) const;
   std::optional<TokenId> IdOf(
-      std::string_view token) const;  // An added token or a vocabulary entry.
-  int VocabularySize() const;         // Largest id + 1.
+      std::string_view token) const;           // An added token or a vocabulary entry.
+  bool IsAdded(std::string_view token) const;  // Found in text before anything else.
+  int VocabularySize() const;                  // Largest id + 1.
   // End-of-sequence ids: generation_config.json, else config.json, else tokenizer_config.json; may
   // be empty.
   const std::vector<TokenId>& EosIds() const;

@@ -7,12 +7,13 @@
 #include <memory>
 
 #include "schemas/base/error.h"
+#include "workers/policy/unicode_additions.h"
 
 namespace gradus {
 
-std::string ComposeUtf8(std::string_view text) {
-  const auto ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-  if (std::all_of(text.begin(), text.end(), ascii)) return std::string(text);
+namespace {
+
+std::string ComposeRun(std::string_view text) {
   utf8proc_uint8_t* composed = nullptr;
   const utf8proc_ssize_t size =
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
@@ -23,30 +24,74 @@ std::string ComposeUtf8(std::string_view text) {
   return std::string(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size));
 }
 
+// True for most text: such a character stays as it is and never joins the one before it. It may
+// join with marks after it.
+bool StartsAnew(char32_t c) {
+  return c < 0x300 || (c >= 0x388 && c <= 0x482) || (c >= 0x3041 && c <= 0x3096) ||
+         (c >= 0x30A1 && c <= 0x30FA) || (c >= 0x4E00 && c <= 0x9FFF) ||
+         (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0x1F300 && c <= 0x1FAFF);
+}
+
+}  // namespace
+
+// Runs that may change go through the normaliser, each with the character before it.
+std::string ComposeUtf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  std::size_t done = 0, last = 0;  // Copied up to `done`; `last` is the previous character.
+  bool running = false;
+  const auto compose = [&](std::size_t end) {
+    if (running) {
+      out += ComposeRun(text.substr(done, end - done));
+      done = end;
+    }
+    running = false;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const bool ascii = static_cast<unsigned char>(text[at]) < 0x80;
+    const CodePoint point = ascii ? CodePoint{U' ', 1, true} : FirstCodePoint(text.substr(at));
+    if (StartsAnew(point.value)) {
+      compose(at);
+    } else if (IsUnknownToUnicode9(point.value)) {
+      compose(at);
+      out.append(text.substr(done, at + point.bytes - done));
+      done = at + point.bytes;
+    } else if (!running) {
+      const std::size_t begin = std::max(last, done);
+      out.append(text.substr(done, begin - done));
+      done = begin;
+      running = true;
+    }
+    last = at;
+    at += point.bytes;
+  }
+  compose(text.size());
+  return out.append(text.substr(done));
+}
+
 bool IsWhiteSpace(char32_t c) {
   return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
          c == 0x3000;
 }
 
+// Alphabetic, mark, decimal digit, connector or joiner.
 bool IsWordCharacter(char32_t c) {
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-      return true;
-    default:
-      // Letters in circles are alphabetic symbols; the two joiners count as word characters.
-      return (c >= 0x24B6 && c <= 0x24E9) || c == 0x200C || c == 0x200D;
+  if (c < 0x80) {
+    return (c >= '0' && c <= '9') || c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
   }
+  std::string_view category = utf8proc_category_string(static_cast<utf8proc_int32_t>(c));
+  if (category == "Cn") {
+    for (const CategoryRange& range : CharactersAfterUnicode14()) {
+      if (c >= range.first && c <= range.last) category = range.category;
+    }
+  }
+  if (category[0] == 'L' || category[0] == 'M') return true;
+  if (category == "Nd" || category == "Nl" || category == "Pc") return true;
+  // Letters in circles and squares are alphabetic symbols.
+  return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) ||
+         (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+         (c >= 0x1F170 && c <= 0x1F189);
 }
 
 }  // namespace gradus
