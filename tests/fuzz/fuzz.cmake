@@ -19,3 +19,10 @@ list(TRANSFORM tokenizer_sources PREPEND ${CMAKE_SOURCE_DIR}/workers/policy/)
 list(TRANSFORM tokenizer_sources APPEND .cpp)
 gradus_fuzz(tokenizer ${tokenizer_sources} ${CMAKE_SOURCE_DIR}/schemas/base/file.cpp ${CMAKE_SOURCE_DIR}/schemas/base/utf8.cpp)
 target_link_libraries(fuzz_tokenizer PRIVATE nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+
+set(model_sources config_file decoder_parts folder_weights model_config rope safetensors strict_json)
+list(TRANSFORM model_sources PREPEND ${CMAKE_SOURCE_DIR}/workers/policy/)
+list(TRANSFORM model_sources APPEND .cpp)
+gradus_fuzz(model ${model_sources} ${CMAKE_SOURCE_DIR}/schemas/base/file.cpp ${CMAKE_SOURCE_DIR}/schemas/base/settings.cpp
+            ${CMAKE_SOURCE_DIR}/schemas/base/yaml_tree.cpp ${CMAKE_SOURCE_DIR}/schemas/base/utf8.cpp)
+target_link_libraries(fuzz_model PRIVATE nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::YAML)
