@@ -407,6 +407,8 @@ def listen_for_interrupts():
 def main(arguments):
     options = parse(arguments)
     rows = choose(read_rows(row_files(options.rows)), options.only)
+    if options.as_prefix:
+        rows = [row for row in rows if not row.get("last_step")]
     listen_for_interrupts()
     become_subreaper()
     tally = Tally()
