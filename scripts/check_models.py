@@ -20,6 +20,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch  # noqa: E402
 import transformers as hf  # noqa: E402
+from make_policy_goldens import to_old_keys  # noqa: E402
 
 TOKENIZER = Path(__file__).resolve().parent.parent / "tests/policy/golden/qwen/tokenizer.json"
 LENGTHS = (1, 2, 3, 7, 31, 64, 65, 200, 511, 1000)
@@ -62,19 +63,6 @@ CASES = {
                                                                 tie_word_embeddings=True,
                                                                 original_max_position_embeddings=64), {"old": True}),
 }
-
-
-def to_old_keys(folder):
-    path = folder / "config.json"
-    config = json.loads(path.read_text())
-    rope = config.pop("rope_parameters")
-    config["rope_theta"] = rope.pop("rope_theta")
-    if "partial_rotary_factor" in rope:
-        config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
-    config["rope_scaling"] = None if rope["rope_type"] == "default" else {"type": rope.pop("rope_type"), **rope}
-    config["torch_dtype"] = config.pop("dtype")
-    config.pop("layer_types", None)
-    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def make(folder, family, config, options):

@@ -326,6 +326,10 @@ TEST_CASE("a missing or unsupported configuration key is named") {
   CHECK(error_of("\"rope_theta\": 10000.0",
                  "\"rope_parameters\": {\"rope_theta\": 5e5, \"rope_type\": \"dynamic\"}")
             .find("dynamic") != std::string::npos);
+  CHECK(error_of("\"use_sliding_window\": false",
+                 "\"use_sliding_window\": true, \"sliding_window\": 9, \"max_window_layers\": 0") ==
+        "");
+  CHECK(ReadModelConfig(scratch / "a").windows.front() == 9);
   CHECK(error_of("\"silu\"", "\"gelu\"").find("hidden_act") != std::string::npos);
   CHECK(error_of("Qwen2ForCausalLM", "GPT2LMHeadModel").find("GPT2") != std::string::npos);
 }

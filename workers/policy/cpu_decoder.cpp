@@ -61,17 +61,25 @@ void CpuDecoder::MakeLayer(int index) {
 // Puts a parameter where the kernels want it: all families end in the same fused matrices.
 void CpuDecoder::TakeParameter(const ParameterShape& parameter, std::vector<float> values) {
   using Part = DecoderPart;
-  const int q = config_.num_heads * config_.head_dim, kv = config_.num_kv_heads * config_.head_dim;
-  const int rows = static_cast<int>(parameter.shape[0]);
-  if (parameter.layer < 0) {
-    if (parameter.part == Part::kEmbedding) embedding_ = std::move(values);
-    if (parameter.part == Part::kFinalNorm) final_norm_ = std::move(values);
-    if (parameter.part == Part::kHead) head_.Fill(0, rows, values.data());
-    return;
+  const Part part = parameter.part;
+  if (part == Part::kEmbedding) {
+    embedding_ = std::move(values);
+  } else if (part == Part::kFinalNorm) {
+    final_norm_ = std::move(values);
+  } else if (part == Part::kHead) {
+    head_.Fill(0, config_.vocab_size, values.data());
+  } else {
+    TakeLayerParameter(layers_.at(static_cast<std::size_t>(parameter.layer)), parameter,
+                       std::move(values));
   }
-  Layer& layer = layers_[static_cast<std::size_t>(parameter.layer)];
+}
+
+void CpuDecoder::TakeLayerParameter(Layer& layer, const ParameterShape& parameter,
+                                    std::vector<float> values) {
+  using Part = DecoderPart;
+  const int q = config_.num_heads * config_.head_dim, kv = config_.num_kv_heads * config_.head_dim;
   const auto fill = [&](PackedMatrix& matrix, int first) {
-    matrix.Fill(first, rows, values.data());
+    matrix.Fill(first, static_cast<int>(parameter.shape[0]), values.data());
   };
   const auto bias = [&](int first) {
     std::copy(values.begin(), values.end(), layer.qkv_bias.data() + first);
@@ -79,48 +87,38 @@ void CpuDecoder::TakeParameter(const ParameterShape& parameter, std::vector<floa
   switch (parameter.part) {
     case Part::kInputNorm:
       layer.input_norm = std::move(values);
-      break;
-    case Part::kQ:
-    case Part::kQkv:
-      fill(layer.qkv, 0);
-      break;
-    case Part::kK:
-      fill(layer.qkv, q);
-      break;
-    case Part::kV:
-      fill(layer.qkv, q + kv);
-      break;
-    case Part::kQBias:
-      bias(0);
-      break;
-    case Part::kKBias:
-      bias(q);
-      break;
-    case Part::kVBias:
-      bias(q + kv);
-      break;
-    case Part::kQNorm:
-      layer.q_norm = std::move(values);
-      break;
-    case Part::kKNorm:
-      layer.k_norm = std::move(values);
-      break;
-    case Part::kO:
-      fill(layer.output, 0);
-      break;
+      return;
     case Part::kPostNorm:
       layer.post_norm = std::move(values);
-      break;
+      return;
+    case Part::kQNorm:
+      layer.q_norm = std::move(values);
+      return;
+    case Part::kKNorm:
+      layer.k_norm = std::move(values);
+      return;
+    case Part::kQ:
+    case Part::kQkv:
+      return fill(layer.qkv, 0);
+    case Part::kK:
+      return fill(layer.qkv, q);
+    case Part::kV:
+      return fill(layer.qkv, q + kv);
+    case Part::kQBias:
+      return bias(0);
+    case Part::kKBias:
+      return bias(q);
+    case Part::kVBias:
+      return bias(q + kv);
+    case Part::kO:
+      return fill(layer.output, 0);
     case Part::kGate:
     case Part::kGateUp:
-      fill(layer.gate_up, 0);
-      break;
+      return fill(layer.gate_up, 0);
     case Part::kUp:
-      fill(layer.gate_up, config_.intermediate_size);
-      break;
+      return fill(layer.gate_up, config_.intermediate_size);
     case Part::kDown:
-      fill(layer.down, 0);
-      break;
+      return fill(layer.down, 0);
     default:
       Fail("no such part of a layer");
   }

@@ -56,6 +56,7 @@ class CpuDecoder {
   void LoadValueHead(const std::filesystem::path& folder);
   void MakeLayer(int index);
   void TakeParameter(const ParameterShape& parameter, std::vector<float> values);
+  void TakeLayerParameter(Layer& layer, const ParameterShape& parameter, std::vector<float> values);
   void MakeBuffers(int max_rows, int kv_tokens);
   void MakeRotations();
   void Embed(std::span<const TokenRow> rows);

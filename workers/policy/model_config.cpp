@@ -67,7 +67,7 @@ std::vector<int> Windows(const ConfigFile& file, int layers) {
       if (!slides) windows[i] = 0;
     }
   } else if (window > 0 && file.Has("max_window_layers")) {
-    const int first = file.Positive("max_window_layers");
+    const int first = *file.Find("max_window_layers") == 0 ? 0 : file.Positive("max_window_layers");
     std::fill_n(windows.begin(), std::min(first, layers), 0);
   }
   return windows;
