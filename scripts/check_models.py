@@ -26,7 +26,7 @@ TOKENIZER = Path(__file__).resolve().parent.parent / "tests/policy/golden/qwen/t
 LENGTHS = (1, 2, 3, 7, 31, 64, 65, 200, 511, 1000)
 LOGITS, GREEDY = 2e-3, 32
 
-BASE = dict(vocab_size=600, hidden_size=64, intermediate_size=112, num_hidden_layers=3, num_attention_heads=4,
+BASE = dict(vocab_size=640, hidden_size=64, intermediate_size=112, num_hidden_layers=3, num_attention_heads=4,
             num_key_value_heads=2, max_position_embeddings=2048, initializer_range=0.12, bos_token_id=None,
             eos_token_id=None, pad_token_id=None)
 PLAIN = {"rope_type": "default", "rope_theta": 10000.0}
