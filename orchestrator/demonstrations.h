@@ -4,7 +4,7 @@
 #include "schemas/problem.h"
 #include "schemas/training_row.h"
 #include "workers/environments/python_steps.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 namespace gradus {
 

@@ -6,7 +6,7 @@
 #include "orchestrator/phases.h"
 #include "schemas/base/file.h"
 #include "schemas/training_row.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 namespace gradus {
 namespace {

@@ -8,7 +8,7 @@
 #include "verify/python_executor.h"
 #include "workers/environments/python_steps.h"
 #include "workers/policy/engine.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 #include "workers/search/options.h"
 #include "workers/search/world.h"
 

@@ -13,7 +13,7 @@
 #include "schemas/training_row.h"
 #include "trainer/train.h"
 #include "workers/policy/hf_folder.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 namespace gradus {
 namespace {

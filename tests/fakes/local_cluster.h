@@ -81,16 +81,24 @@ class LocalCluster {
   std::vector<std::thread> threads_;
 };
 
-// Options under which a death is noticed in a second.
+// Options under which a death is noticed in two seconds.
 inline ClusterOptions QuickOptions() {
   ClusterOptions options;
   options.heartbeat_s = 0.05;
-  options.dead_s = 1;
-  options.silence_s = 2;
+  options.dead_s = 2;
+  options.silence_s = 4;
   options.start_s = 30;
   options.collective_s = 10;
   options.leases_per_worker = 4;
   options.commit_ms = 1;
+  return options;
+}
+
+// For tests in which nobody dies: a busy machine must not look like a death.
+inline ClusterOptions PatientOptions() {
+  ClusterOptions options = QuickOptions();
+  options.dead_s = 120;
+  options.silence_s = 240;
   return options;
 }
 

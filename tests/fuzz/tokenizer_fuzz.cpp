@@ -7,8 +7,8 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "tests/fakes/temp_folder.h"
-#include "workers/policy/tokenizer.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/tokenizer.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace {
 

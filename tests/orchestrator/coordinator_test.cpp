@@ -54,7 +54,7 @@ TEST_CASE("a phase accepts each key exactly once with any number of workers") {
   for (const int workers : {1, 2, 4}) {
     CAPTURE(workers);
     LocalCluster cluster(workers, Obedient);
-    Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "setup");
+    Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "setup");
     CHECK(coordinator.LiveWorkers() == workers);
     Record record;
     coordinator.RunPhase("order", Keys(100), record.Callbacks());
@@ -79,7 +79,7 @@ TEST_CASE("the workers get the setup and the order of each phase") {
     heard.insert(text);
   };
   LocalCluster cluster(2, [&](int) { return Script{.setup = listen, .begin = listen}; });
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "the setup");
+  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "the setup");
   Record first, second;
   coordinator.RunPhase("phase one", Keys(20), first.Callbacks());
   coordinator.RunPhase("phase two", Keys(20), second.Callbacks());
@@ -152,8 +152,7 @@ TEST_CASE("a worker that falls silent is given up and its keys are done by the o
 TEST_CASE("the end of a phase does not wait for a slow worker that others can help out") {
   CutAtFirstLease scene;
   scene.released = true;
-  ClusterOptions options = QuickOptions();
-  options.dead_s = 1000;
+  ClusterOptions options = PatientOptions();
   LocalCluster cluster(3, [&](int rank) { return scene.ScriptOf(rank); });
   scene.world = &cluster;
   Coordinator coordinator(cluster.At(0), options, 1, "");
@@ -177,7 +176,7 @@ TEST_CASE("a key that keeps failing is abandoned with its reason, the others are
       }
     }};
   });
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
+  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
   Record record;
   coordinator.RunPhase("", Keys(10), record.Callbacks());
   CHECK(record.accepted.size() == 8);
@@ -235,7 +234,7 @@ TEST_CASE("a stop request ends the phase after a commit") {
       if (key.problem < 5) done("");
     }};
   });
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
+  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
   Record record;
   PhaseCallbacks callbacks = record.Callbacks();
   callbacks.stop = [&] { return record.accepted.size() >= 3; };
@@ -269,6 +268,7 @@ TEST_CASE("too few workers end the run with their reasons, and what was accepted
 
 TEST_CASE("loading a model for longer than dead_s does not look like death") {
   ClusterOptions options = QuickOptions();
+  options.dead_s = 1;
   const double start = MonotonicSeconds();
   std::atomic<bool> release = false;
   LocalCluster cluster(
@@ -331,7 +331,7 @@ TEST_CASE("with split placement the last ranks train and the others search") {
                         return std::string("ok");
                       }};
   });
-  ClusterOptions options = QuickOptions();
+  ClusterOptions options = PatientOptions();
   options.placement = Placement::kSplit;
   options.train_ranks = 1;
   Coordinator coordinator(cluster.At(0), options, 1, "");

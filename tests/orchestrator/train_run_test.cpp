@@ -30,7 +30,7 @@ TEST_CASE("a training group computes over its links and its first member reports
       return order + SumOfRanks(link, rank);
     }};
   });
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
+  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
   int reports = 0;
   const TrainCallbacksOnCoordinator callbacks{
       .progress = [&](const std::string&) { ++reports; }, .lost = {}, .stop = {}};
@@ -83,7 +83,7 @@ TEST_CASE("training that fails without getting further is given up after three a
       throw std::runtime_error("out of memory");
     }};
   });
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
+  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
   std::string what;
   CHECK(CodeOf([&] { coordinator.Train("", {}); }, &what) == ExitCode::kTrainersLost);
   CHECK(Contains(what, "rank 2: out of memory"));
@@ -99,7 +99,7 @@ TEST_CASE("training on bad input is not tried again") {
           Fail("no such file: sft.h5");
         }};
   });
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
+  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
   std::string what;
   CHECK(CodeOf([&] { coordinator.Train("", {}); }, &what) == ExitCode::kBadInput);
   CHECK(Contains(what, "no such file"));
@@ -124,7 +124,7 @@ TEST_CASE("a stop request reaches the trainers, who save and stop") {
       throw Error("saved", ExitCode::kStopped);
     }};
   });
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
+  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
   std::atomic<bool> training = false;
   const TrainCallbacksOnCoordinator callbacks{
       .progress = [&](const std::string&) { training = true; },

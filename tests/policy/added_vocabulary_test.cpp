@@ -4,7 +4,7 @@
 #include "tests/fakes/temp_folder.h"
 #include "workers/policy/folder_weights.h"
 #include "workers/policy/hf_folder.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 namespace gradus {
 namespace {

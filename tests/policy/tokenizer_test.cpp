@@ -1,4 +1,4 @@
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +10,7 @@
 #include "schemas/base/file.h"
 #include "schemas/base/seed.h"
 #include "tests/fakes/temp_folder.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 namespace {

@@ -10,7 +10,7 @@
 #include "workers/policy/hf_folder.h"
 #include "workers/policy/safetensors.h"
 #include "workers/policy/strict_json.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 namespace gradus {
 namespace {

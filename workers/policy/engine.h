@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "schemas/base/seed.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 namespace gradus {
 

@@ -1,8 +1,8 @@
-#include "workers/policy/added_tokens.h"
+#include "workers/policy/tokenizer/added_tokens.h"
 
 #include <algorithm>
 
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 namespace {

@@ -1,4 +1,4 @@
-#include "workers/policy/metaspace.h"
+#include "workers/policy/tokenizer/metaspace.h"
 
 #include "schemas/base/error.h"
 

@@ -1,4 +1,4 @@
-#include "workers/policy/token_frame.h"
+#include "workers/policy/tokenizer/token_frame.h"
 
 #include "schemas/base/error.h"
 

@@ -1,13 +1,13 @@
-#include "workers/policy/merge_table.h"
+#include "workers/policy/tokenizer/merge_table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "schemas/base/error.h"
-#include "workers/policy/byte_alphabet.h"
-#include "workers/policy/symbol_merging.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/byte_alphabet.h"
+#include "workers/policy/tokenizer/symbol_merging.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 namespace {

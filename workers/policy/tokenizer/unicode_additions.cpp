@@ -1,4 +1,4 @@
-#include "workers/policy/unicode_additions.h"
+#include "workers/policy/tokenizer/unicode_additions.h"
 
 #include <algorithm>
 #include <iterator>

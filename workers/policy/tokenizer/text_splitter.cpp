@@ -1,12 +1,12 @@
-#include "workers/policy/text_splitter.h"
+#include "workers/policy/tokenizer/text_splitter.h"
 
 #include <optional>
 #include <utility>
 
 #include "schemas/base/error.h"
-#include "workers/policy/metaspace.h"
-#include "workers/policy/pattern.h"
-#include "workers/policy/text_normalizer.h"
+#include "workers/policy/tokenizer/metaspace.h"
+#include "workers/policy/tokenizer/pattern.h"
+#include "workers/policy/tokenizer/text_normalizer.h"
 
 namespace gradus {
 namespace {

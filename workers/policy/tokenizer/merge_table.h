@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "workers/policy/pair_map.h"
 #include "workers/policy/strict_json.h"
+#include "workers/policy/tokenizer/pair_map.h"
 
 namespace gradus {
 

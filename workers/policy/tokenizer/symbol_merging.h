@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <span>
 
-#include "workers/policy/pair_map.h"
+#include "workers/policy/tokenizer/pair_map.h"
 
 namespace gradus {
 

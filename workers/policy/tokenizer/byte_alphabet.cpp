@@ -1,8 +1,8 @@
-#include "workers/policy/byte_alphabet.h"
+#include "workers/policy/tokenizer/byte_alphabet.h"
 
 #include <array>
 
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 namespace {

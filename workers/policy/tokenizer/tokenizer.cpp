@@ -1,17 +1,17 @@
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 #include <algorithm>
 #include <unordered_map>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "workers/policy/added_tokens.h"
-#include "workers/policy/merge_table.h"
-#include "workers/policy/text_normalizer.h"
-#include "workers/policy/text_splitter.h"
-#include "workers/policy/token_decoder.h"
-#include "workers/policy/token_frame.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/added_tokens.h"
+#include "workers/policy/tokenizer/merge_table.h"
+#include "workers/policy/tokenizer/text_normalizer.h"
+#include "workers/policy/tokenizer/text_splitter.h"
+#include "workers/policy/tokenizer/token_decoder.h"
+#include "workers/policy/tokenizer/token_frame.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "workers/policy/byte_alphabet.h"
 #include "workers/policy/strict_json.h"
-#include "workers/policy/tokenizer.h"
+#include "workers/policy/tokenizer/byte_alphabet.h"
+#include "workers/policy/tokenizer/tokenizer.h"
 
 namespace gradus {
 namespace {

@@ -1,4 +1,4 @@
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 #include <utf8proc.h>
 
@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "schemas/base/error.h"
-#include "workers/policy/unicode_additions.h"
+#include "workers/policy/tokenizer/unicode_additions.h"
 
 namespace gradus {
 

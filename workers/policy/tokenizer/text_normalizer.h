@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "workers/policy/pattern.h"
 #include "workers/policy/strict_json.h"
+#include "workers/policy/tokenizer/pattern.h"
 
 namespace gradus {
 

@@ -1,4 +1,4 @@
-#include "workers/policy/symbol_merging.h"
+#include "workers/policy/tokenizer/symbol_merging.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "workers/policy/pattern.h"
+#include "workers/policy/tokenizer/pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -7,8 +7,8 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/handle.h"
-#include "workers/policy/pattern_dialect.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/pattern_dialect.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 namespace {

@@ -1,9 +1,9 @@
-#include "workers/policy/pattern_dialect.h"
+#include "workers/policy/tokenizer/pattern_dialect.h"
 
 #include <fmt/format.h>
 
 #include "schemas/base/error.h"
-#include "workers/policy/unicode_additions.h"
+#include "workers/policy/tokenizer/unicode_additions.h"
 
 namespace gradus {
 namespace {

@@ -1,7 +1,7 @@
-#include "workers/policy/text_normalizer.h"
+#include "workers/policy/tokenizer/text_normalizer.h"
 
 #include "schemas/base/error.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 

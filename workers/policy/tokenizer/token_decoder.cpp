@@ -1,10 +1,10 @@
-#include "workers/policy/token_decoder.h"
+#include "workers/policy/tokenizer/token_decoder.h"
 
 #include "schemas/base/error.h"
-#include "workers/policy/byte_alphabet.h"
-#include "workers/policy/metaspace.h"
-#include "workers/policy/text_normalizer.h"
-#include "workers/policy/utf8.h"
+#include "workers/policy/tokenizer/byte_alphabet.h"
+#include "workers/policy/tokenizer/metaspace.h"
+#include "workers/policy/tokenizer/text_normalizer.h"
+#include "workers/policy/tokenizer/utf8.h"
 
 namespace gradus {
 namespace {
