@@ -152,7 +152,8 @@ TEST_CASE("a worker that falls silent is given up and its keys are done by the o
 TEST_CASE("the end of a phase does not wait for a slow worker that others can help out") {
   CutAtFirstLease scene;
   scene.released = true;
-  ClusterOptions options = PatientOptions();
+  ClusterOptions options = QuickOptions();
+  options.dead_s = 1000;
   LocalCluster cluster(3, [&](int rank) { return scene.ScriptOf(rank); });
   scene.world = &cluster;
   Coordinator coordinator(cluster.At(0), options, 1, "");
