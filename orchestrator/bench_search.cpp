@@ -6,6 +6,8 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <ctime>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,16 +37,25 @@ Tokenizer ScriptTokenizer() {
 // A policy that writes from a script. The depth of a path is its number of pieces.
 class ScriptedPolicy final : public Engine {
  public:
-  ScriptedPolicy(const Tokenizer& tokenizer, int depth) : tokenizer_(tokenizer), depth_(depth) {}
+  ScriptedPolicy(const Tokenizer& tokenizer, int depth, int candidates)
+      : tokenizer_(tokenizer), depth_(depth) {
+    for (int above = 0; above <= depth; ++above) {
+      for (int i = 0; i < candidates; ++i) {
+        steps_[{above, i}] = tokenizer.Encode(StepText(above, i));
+      }
+    }
+  }
 
   void Generate(GenerateRequest request,
                 std::function<void(std::vector<Continuation>)> done) override {
     int above = -1;  // The root piece is the prompt.
     for (const Sequence* at = request.context.get(); at; at = at->parent().get()) ++above;
     std::vector<Continuation> results(static_cast<std::size_t>(request.samples));
+    const std::vector<TokenId> answer =
+        above > depth_ ? Answer(request.context->tokens()) : std::vector<TokenId>();
     for (int i = 0; i < request.samples; ++i) {
       Continuation& result = results[static_cast<std::size_t>(i)];
-      result.tokens = tokenizer_.Encode(StepText(above, i, request.context->tokens()));
+      result.tokens = above > depth_ ? answer : steps_.at({above, i});
       result.logprobs.assign(result.tokens.size(), -1.0f);
       result.reason = StopReason::kStopId;
       counters_.tokens_generated += result.tokens.size();
@@ -61,21 +72,25 @@ class ScriptedPolicy final : public Engine {
   std::uint64_t expansions = 0;
 
  private:
-  std::string StepText(int above, int candidate, const std::vector<TokenId>& last) const {
+  std::string StepText(int above, int candidate) const {
     if (above < depth_) {
       return fmt::format("{}x{} = x{} + {}\n{}", above == 0 ? "<code>\nx0 = 1\n" : "", above + 1,
                          above, candidate, marker::kEndOfStep);
     }
-    if (above == depth_) return fmt::format("print(x{})\n{}", depth_, marker::kEndOfCode);
+    return fmt::format("print(x{})\n{}", depth_, marker::kEndOfCode);
+  }
+  // What the step before it has printed.
+  std::vector<TokenId> Answer(const std::vector<TokenId>& last) const {
     const std::string text = tokenizer_.Decode(last);
     const std::size_t begin = text.find(marker::kOutput) + std::string_view(marker::kOutput).size();
-    return fmt::format("{}\\boxed{{{}}}{}", marker::kAnswer,
-                       text.substr(begin, text.find(marker::kEndOfOutput) - begin),
-                       marker::kEndOfAnswer);
+    return tokenizer_.Encode(fmt::format(
+        "{}\\boxed{{{}}}{}", marker::kAnswer,
+        text.substr(begin, text.find(marker::kEndOfOutput) - begin), marker::kEndOfAnswer));
   }
 
   const Tokenizer& tokenizer_;
   int depth_;
+  std::map<std::pair<int, int>, std::vector<TokenId>> steps_;  // By code depth and candidate.
   EngineCounters counters_;
   std::string digest_ = "script";
 };
@@ -100,6 +115,13 @@ class InstantExecutor final : public Executor {
  private:
   asio::io_context& io_;
 };
+
+// Of this process, without its interpreters: what it takes on a machine that others use too.
+double CpuSeconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
 
 struct Outcomes {
   std::uint64_t nodes = 0, programs = 0, rollouts = 0, correct = 0;
@@ -127,7 +149,7 @@ asio::awaitable<void> Solve(const Services& services, const Problem& problem,
 
 Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio::io_context& io,
              Executor& executor) {
-  ScriptedPolicy policy(tokenizer, options.depth);
+  ScriptedPolicy policy(tokenizer, options.depth, options.candidates);
   const EnvironmentOptions environment;
   SearchOptions search;
   search.max_depth = options.depth + 2;
@@ -143,7 +165,7 @@ Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio
     problems.push_back({fmt::format("p{}", p), "Which number?", fmt::to_string(gold), "", "", {}});
   }
   Outcomes outcomes;
-  const double start = MonotonicSeconds();
+  const double start = MonotonicSeconds(), cpu_start = CpuSeconds();
   int left = options.problems;
   for (int p = 0; p < options.problems; ++p) {
     asio::co_spawn(io,
@@ -156,8 +178,9 @@ Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio
   }
   io.restart();
   io.run();
-  const double seconds = MonotonicSeconds() - start;
+  const double seconds = MonotonicSeconds() - start, cpu_s = CpuSeconds() - cpu_start;
   return {{"seconds", seconds},
+          {"cpu_s", cpu_s},
           {"nodes", outcomes.nodes},
           {"expansions", policy.expansions},
           {"programs", outcomes.programs},
@@ -165,6 +188,7 @@ Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio
           {"correct", outcomes.correct},
           {"nodes_per_s", static_cast<double>(outcomes.nodes) / seconds},
           {"expansions_per_s", static_cast<double>(policy.expansions) / seconds},
+          {"expansions_per_cpu_s", static_cast<double>(policy.expansions) / cpu_s},
           {"programs_per_s", static_cast<double>(outcomes.programs) / seconds}};
 }
 

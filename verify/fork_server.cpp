@@ -1,5 +1,6 @@
 #include "verify/fork_server.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -72,6 +73,15 @@ void ForkServer::Close() {
   handler_ = nullptr;
   std::error_code ignored;
   control_.close(ignored);
+}
+
+std::string ForkServer::Await(int timeout_ms) {
+  pollfd wait{control_.native_handle(), POLLIN, 0};
+  int ready;
+  do {
+    ready = ::poll(&wait, 1, timeout_ms);
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0 ? Receive().value_or("") : "";
 }
 
 std::optional<std::string> ForkServer::Receive() {

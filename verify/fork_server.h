@@ -36,12 +36,12 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   void Quiet();
   // The process leaves when it reads its end. No handler is called any more.
   void Close();
-  // The descriptor, for a first message that is waited for without a loop.
-  int native_handle() { return control_.native_handle(); }
-  // One message, "" when the process is gone, nothing when there is none yet.
-  std::optional<std::string> Receive();
+  // The first message, waited for without a loop; "" when the process is gone or the time is over.
+  std::string Await(int timeout_ms);
 
  private:
+  // One message, "" when the process is gone, nothing when there is none yet.
+  std::optional<std::string> Receive();
   void Wait();
 
   asio::posix::stream_descriptor control_;

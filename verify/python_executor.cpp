@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "schemas/base/error.h"
+#include "schemas/base/log.h"
 #include "schemas/base/settings.h"
+#include "verify/calculator.h"
 #include "verify/python_slot.h"
 #include "verify/sandbox/level.h"
 
@@ -21,10 +23,7 @@ class PythonExecutor : public Executor {
   PythonExecutor(asio::io_context& io, const ExecutorOptions& options);
   ~PythonExecutor() override;
   void Step(Program program, const ExecLimits& limits,
-            std::function<void(ExecResult)> done) override {
-    std::vector<std::string> keys = KeysOf(program, limits);
-    Add({std::move(program), limits, std::move(done), std::move(keys)});
-  }
+            std::function<void(ExecResult)> done) override;
   void Check(Program program, const ExecLimits& limits,
              std::function<void(ExecResult)> done) override {
     Add({std::move(program), limits, std::move(done)});
@@ -33,6 +32,9 @@ class PythonExecutor : public Executor {
   Isolation isolation() const override { return isolation_; }
 
  private:
+  void StepInProcess(Program program, const ExecLimits& limits,
+                     std::function<void(ExecResult)> done);
+  void StartCalculator();
   void Add(PythonJob job);
   void Pump();
   PythonJob TakeFor(PythonSlot& slot);
@@ -42,10 +44,13 @@ class PythonExecutor : public Executor {
   ExecResult Infrastructure(const std::string& reason) const;
 
   asio::io_context& io_;
+  const ExecutorOptions options_;
   std::string version_;
   Isolation isolation_;
   std::vector<std::shared_ptr<PythonSlot>> slots_;
   std::deque<PythonJob> waiting_;
+  std::unique_ptr<Calculator> calculator_;
+  bool calculates_;
 };
 
 ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
@@ -55,7 +60,8 @@ ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
   return result;
 }
 
-PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& options) : io_(io) {
+PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& options)
+    : io_(io), options_(options), calculates_(options.calculator) {
   Require(options.slots > 0, "an executor needs a slot");
   CheckLevel(options.level);
   const unsigned levels = *ReadLevels(options.level);
@@ -81,6 +87,56 @@ PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& opti
 
 PythonExecutor::~PythonExecutor() {
   for (auto& slot : slots_) slot->Close();
+}
+
+void PythonExecutor::Step(Program program, const ExecLimits& limits,
+                          std::function<void(ExecResult)> done) {
+  if (!calculates_ || !Calculator::MayRun(program)) {
+    return StepInProcess(std::move(program), limits, std::move(done));
+  }
+  if (!calculator_) StartCalculator();
+  if (!calculator_ || calculator_->broken()) {
+    calculates_ = false;
+    return StepInProcess(std::move(program), limits, std::move(done));
+  }
+  auto answer = [this, program, limits,
+                 done = std::move(done)](std::optional<Calculator::Shown> shown) mutable {
+    const std::size_t cap = OutputCap(limits);
+    if (!shown || shown->output.size() > cap || (shown->value && shown->value->size() > cap)) {
+      return StepInProcess(std::move(program), limits, std::move(done));
+    }
+    ExecResult result;
+    result.outcome = Outcome::kOk;
+    result.output = std::move(shown->output);
+    result.value = std::move(shown->value);
+    result.level = LevelName(isolation_.level);
+    done(std::move(result));
+  };
+  calculator_->Run(program, std::move(answer));
+}
+
+void PythonExecutor::StepInProcess(Program program, const ExecLimits& limits,
+                                   std::function<void(ExecResult)> done) {
+  std::vector<std::string> keys = KeysOf(program, limits);
+  Add({std::move(program), limits, std::move(done), std::move(keys)});
+}
+
+// At the first program that wants it: those who only check never need one.
+void PythonExecutor::StartCalculator() try {
+  ZygoteOptions options;
+  options.levels = 1u << isolation_.level;
+  options.uid = UserOfSlot(options_.slots);
+  std::optional<SlotCgroup> group;
+  if (isolation_.level == 3) {
+    std::string why;
+    auto made = SlotCgroup::Make(why);
+    if (!made) Fail("L3: {}", why);
+    group.emplace(std::move(*made));
+    for (const auto& file : group->joins()) options.group_files.push_back(file.string());
+  }
+  calculator_ = std::make_unique<Calculator>(io_, options, std::move(group));
+} catch (const Error& error) {
+  Log("no calculator ({}): every program gets a process of its own", error.what());
 }
 
 void PythonExecutor::Add(PythonJob job) {
@@ -181,6 +237,9 @@ void Bind(Settings& settings, ExecutorOptions& options) {
   settings.Field("warm_states", options.warm_states, {0, 4096},
                  "executed prefixes that a slot keeps as processes, from which sibling steps fork; "
                  "about 10 MiB each; 0: run every program from its start");
+  settings.Field("calculator", options.calculator,
+                 "steps of a search that are straight-line arithmetic share one confined "
+                 "interpreter instead of a process each; the same results, about 20 times sooner");
   settings.Field("preload", options.preload,
                  "modules imported and exercised once, before programs are forked; a program may "
                  "import others at its own cost");

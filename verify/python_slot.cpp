@@ -1,6 +1,5 @@
 #include "verify/python_slot.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,9 +27,6 @@ constexpr int kStartSeconds = 120;  // Imports from a cold network file system t
 constexpr int kStartAttempts = 3;
 constexpr double kLeastSeconds = 0.05;  // For a step, whatever those before it have used.
 constexpr int kGroupMib = 1024;  // Of a slot beyond its programs' own limit: interpreter, prefixes.
-// No user of a distribution or of systemd has these numbers; programs that share one are still
-// apart by everything else.
-constexpr std::uint32_t kFirstUid = 65520, kUids = 14;
 
 }  // namespace
 
@@ -60,9 +56,7 @@ void PythonSlot::StartInterpreter() {
   ZygoteOptions options;
   options.preload = options_.preload;
   options.levels = group_ ? options_.levels : options_.levels & ~(1u << 3);
-  if (::geteuid() == 0) {
-    options.uid = kFirstUid + static_cast<std::uint32_t>(options_.index) % kUids;
-  }
+  options.uid = UserOfSlot(options_.index);
   if (group_) {
     for (const auto& file : group_->joins()) options.group_files.push_back(file.string());
   }
@@ -71,12 +65,7 @@ void PythonSlot::StartInterpreter() {
 }
 
 PythonSlot::Warmth PythonSlot::WaitUntilWarm() {
-  pollfd wait{interpreter_->native_handle(), POLLIN, 0};
-  int ready;
-  do {
-    ready = ::poll(&wait, 1, kStartSeconds * 1000);
-  } while (ready < 0 && errno == EINTR);
-  const std::string message = ready > 0 ? interpreter_->Receive().value_or("") : "";
+  const std::string message = interpreter_->Await(kStartSeconds * 1000);
   if (message.size() < 3) Fail("python3 did not start: run `python3 -c pass` to see why");
   if (message[0] != 'R') {
     const bool only_group = options_.levels == 1u << 3 && !group_;

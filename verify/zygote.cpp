@@ -28,6 +28,9 @@ namespace {
 constexpr int kFarewellMs = 200;  // For an interpreter to end its programs and itself when asked.
 constexpr std::uint32_t kTasks = 512;
 constexpr std::size_t kInstructionBytes = 8;
+// No user of a distribution or of systemd has these numbers; programs that share one are still
+// apart by everything else.
+constexpr std::uint32_t kFirstUid = 65520, kUids = 14;
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -123,6 +126,10 @@ std::vector<std::string> CleanEnvironment() {
 }
 
 }  // namespace
+
+std::uint32_t UserOfSlot(int slot) {
+  return ::geteuid() == 0 ? kFirstUid + static_cast<std::uint32_t>(slot) % kUids : 0;
+}
 
 Zygote::Zygote(const ZygoteOptions& options) {
   int sockets[2];

@@ -13,11 +13,14 @@ namespace gradus {
 
 // What a warm interpreter is started with.
 struct ZygoteOptions {
-  std::vector<std::string> preload;  // Modules to import and exercise.
-  unsigned levels = 0;               // Bit n: isolation level n may be used.
-  std::uint32_t uid = 0;             // Of the programs, where this process is root; 0: unchanged.
+  std::vector<std::string> preload;      // Modules to import and exercise.
+  unsigned levels = 0;                   // Bit n: isolation level n may be used.
+  std::uint32_t uid = 0;                 // Of the programs: UserOfSlot.
   std::vector<std::string> group_files;  // Control group to join for L3.
 };
+
+// User that the programs of a slot run as, where this process is root; 0 else.
+std::uint32_t UserOfSlot(int slot);
 
 // One warm Python process (zygote.py, confined by the cage). The destructor ends it and, with it,
 // all its programs; it ends by itself when the thread that made it, or this process, ends.

@@ -41,19 +41,20 @@ asio::awaitable<void> Confirm(Tree& tree, Executor& executor, const ExecLimits& 
     if (tree.nodes[i].judgement.verdict != Verdict::kCorrect) continue;
     for (std::int32_t end : BlockEnds(tree, i)) confirmed.emplace(end, false);
   }
-  std::vector<Start<ExecResult>> runs;
+  std::vector<Program> programs;
   for (const auto& [end, unused] : confirmed) {
     Program program{BlockSteps(tree, tree.nodes[end].parent), problem.allowed_steps};
     const StepReading reading = ReadStep(tree.nodes[end].text, rule);
     if (!reading.code.empty()) program.steps.push_back(reading.code);
-    runs.push_back([&executor, &limits, program = std::move(program)](auto done) mutable {
-      executor.Check(std::move(program), limits, std::move(done));
-    });
+    programs.push_back(std::move(program));
   }
-  if (runs.empty()) co_return;
+  if (programs.empty()) co_return;
   const double start = MonotonicSeconds();
-  tree.cost.programs += static_cast<std::uint32_t>(runs.size());
-  std::vector<ExecResult> results = co_await AwaitAll<ExecResult>(std::move(runs));
+  tree.cost.programs += static_cast<std::uint32_t>(programs.size());
+  std::vector<ExecResult> results =
+      co_await AwaitAll<ExecResult>(programs.size(), [&](std::size_t i, auto done) {
+        executor.Check(std::move(programs[i]), limits, std::move(done));
+      });
   tree.cost.execute_s += MonotonicSeconds() - start;
   auto result = results.begin();
   for (auto& [end, same] : confirmed) {

@@ -52,35 +52,32 @@ const SequencePtr& LiveWorld::SequenceOf(const Tree& tree, std::int32_t node) {
 asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
     const Tree& tree, std::vector<Proposal> proposals) {
   const double start = MonotonicSeconds();
-  std::vector<Start<std::vector<Continuation>>> requests;
-  for (const Proposal& p : proposals) {
-    GenerateRequest request;
-    request.context = SequenceOf(tree, p.node);
-    request.samples = p.samples;
-    request.max_tokens = services_.environment.max_step_tokens;
-    request.stop_ids = stop_ids_;
-    request.sampling = {p.temperature, services_.search.top_p, services_.search.top_k,
-                        services_.search.min_p};
-    request.seed = p.seed;
-    requests.push_back([this, request = std::move(request)](auto done) mutable {
-      services_.policy.Generate(std::move(request), std::move(done));
-    });
-  }
   std::vector<std::vector<Continuation>> sampled =
-      co_await AwaitAll<std::vector<Continuation>>(std::move(requests));
+      co_await AwaitAll<std::vector<Continuation>>(proposals.size(), [&](std::size_t i, auto done) {
+        const Proposal& p = proposals[i];
+        GenerateRequest request;
+        request.context = SequenceOf(tree, p.node);
+        request.samples = p.samples;
+        request.max_tokens = services_.environment.max_step_tokens;
+        request.stop_ids = stop_ids_;
+        request.sampling = {p.temperature, services_.search.top_p, services_.search.top_k,
+                            services_.search.min_p};
+        request.seed = p.seed;
+        services_.policy.Generate(std::move(request), std::move(done));
+      });
   std::vector<std::vector<Node>> result(proposals.size());
   for (std::size_t i = 0; i < proposals.size(); ++i) {
     Require(static_cast<int>(sampled[i].size()) == proposals[i].samples,
             "the policy engine stopped");
+    result[i].reserve(sampled[i].size());
     for (Continuation& continuation : sampled[i]) {
-      Node node;
+      Node& node = result[i].emplace_back();
       node.parent = proposals[i].node;
       node.depth = static_cast<std::uint16_t>(tree.nodes[proposals[i].node].depth + 1);
       node.tokens = std::move(continuation.tokens);
       node.logprobs = std::move(continuation.logprobs);
       node.text = services_.tokenizer.Decode(node.tokens);
       cost_.tokens_generated += node.tokens.size();
-      result[i].push_back(std::move(node));
     }
   }
   cost_.generate_s += MonotonicSeconds() - start;
@@ -88,15 +85,12 @@ asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
 }
 
 asio::awaitable<void> LiveWorld::GradeAnswers(std::vector<Node*> nodes) {
-  std::vector<Start<Judgement>> grades;
-  for (const Node* node : nodes) {
-    grades.push_back([this, node](auto done) {
-      GradeWithAlgebra(services_.executor, gold_, node->answer, {services_.environment.grader, {}},
-                       std::move(done));
-    });
-  }
-  if (grades.empty()) co_return;
-  std::vector<Judgement> judgements = co_await AwaitAll<Judgement>(std::move(grades));
+  if (nodes.empty()) co_return;
+  std::vector<Judgement> judgements =
+      co_await AwaitAll<Judgement>(nodes.size(), [&](std::size_t i, auto done) {
+        GradeWithAlgebra(services_.executor, gold_, nodes[i]->answer,
+                         {services_.environment.grader, {}}, std::move(done));
+      });
   for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i]->judgement = std::move(judgements[i]);
 }
 
@@ -117,108 +111,112 @@ void LiveWorld::ReadExecution(const Tree& tree, const ExecResult& result, bool c
   node.output_tokens = services_.tokenizer.Encode(node.output);
 }
 
-asio::awaitable<void> LiveWorld::RunMissing(std::vector<std::string> keys,
-                                            std::vector<Program> programs) {
-  std::vector<Start<ExecResult>> runs;
-  std::vector<std::string> missing;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (!executed_.emplace(keys[i], ExecResult{}).second) continue;
-    missing.push_back(keys[i]);
-    runs.push_back([this, program = std::move(programs[i])](auto done) mutable {
-      services_.executor.Step(std::move(program), services_.limits, std::move(done));
-    });
+// Where the result of `code` below this block is, or will be.
+ExecResult* LiveWorld::ResultOf(const BlockCode& block, const std::string& code,
+                                std::vector<Missing>& missing) {
+  const auto [entry, fresh] = executed_.try_emplace(block.text + code);
+  ExecResult* result = &entry->second;
+  if (!fresh) return result;
+  if (entry->first.empty()) {  // Without any code nothing is printed and nothing can fail.
+    result->outcome = Outcome::kOk;
+    return result;
   }
-  if (runs.empty()) co_return;
-  cost_.programs += static_cast<std::uint32_t>(runs.size());
+  Program program;
+  program.steps.reserve(block.steps.size() + 1);
+  program.steps = block.steps;
+  if (!code.empty()) program.steps.push_back(code);
+  program.allowed_steps = problem_.allowed_steps;
+  missing.push_back({std::move(program), result});
+  return result;
+}
+
+asio::awaitable<void> LiveWorld::RunMissing(std::vector<Missing> missing) {
+  if (missing.empty()) co_return;
+  cost_.programs += static_cast<std::uint32_t>(missing.size());
   const double start = MonotonicSeconds();
-  std::vector<ExecResult> results = co_await AwaitAll<ExecResult>(std::move(runs));
+  std::vector<ExecResult> results =
+      co_await AwaitAll<ExecResult>(missing.size(), [&](std::size_t i, auto done) {
+        services_.executor.Step(std::move(missing[i].program), services_.limits, std::move(done));
+      });
   cost_.execute_s += MonotonicSeconds() - start;
-  for (std::size_t i = 0; i < missing.size(); ++i) executed_[missing[i]] = std::move(results[i]);
+  for (std::size_t i = 0; i < missing.size(); ++i) *missing[i].result = std::move(results[i]);
 }
 
 asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& candidates) {
-  std::vector<StepReading> readings;
-  std::vector<std::string> keys;
-  std::vector<Program> programs;
-  std::int32_t parent = -1;  // Whose block is at hand: mostly all candidates are siblings.
-  std::vector<std::string> block;
-  std::string block_text;
-  for (const Node& candidate : candidates) {
-    readings.push_back(ReadStep(candidate.text, services_.search.answer_rule));
-    if (readings.back().kind != StepReading::Kind::kCode) {
-      keys.emplace_back();
-      programs.emplace_back();
-      continue;
-    }
-    if (candidate.parent != parent) {
-      parent = candidate.parent;
-      block = BlockSteps(tree, parent);
-      block_text = Joined(block);
-    }
-    Program program{block, problem_.allowed_steps};
-    if (!readings.back().code.empty()) program.steps.push_back(readings.back().code);
-    keys.push_back(block_text + readings.back().code);
-    programs.push_back(std::move(program));
-  }
-  // A block without any code prints nothing and cannot fail.
-  ExecResult nothing;
-  nothing.outcome = Outcome::kOk;
-  executed_.emplace("", nothing);
-  co_await RunMissing(keys, std::move(programs));
+  std::vector<Run> runs(candidates.size());
+  std::vector<Missing> missing;
   std::vector<Node*> answers;
+  std::int32_t parent = -1;  // Whose block is at hand: mostly all candidates are siblings.
+  BlockCode block;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     Node& node = candidates[i];
-    switch (readings[i].kind) {
+    StepReading reading = ReadStep(node.text, services_.search.answer_rule);
+    switch (reading.kind) {
       case StepReading::Kind::kAnswer:
-        node.kind = readings[i].answer.empty() ? NodeKind::kFailed : NodeKind::kAnswer;
-        node.answer = readings[i].answer;
-        if (node.answer.empty()) {
-          node.judgement.reason = "no-answer";
-        } else {
-          answers.push_back(&node);
-        }
+        node.kind = reading.answer.empty() ? NodeKind::kFailed : NodeKind::kAnswer;
+        node.answer = std::move(reading.answer);
+        if (node.answer.empty()) node.judgement.reason = "no-answer";
         break;
       case StepReading::Kind::kCode:
-        ReadExecution(tree, executed_.at(keys[i]), readings[i].closes_block, node);
+        if (node.parent != parent) {
+          parent = node.parent;
+          block.steps = BlockSteps(tree, parent);
+          block.text = Joined(block.steps);
+        }
+        runs[i] = {ResultOf(block, reading.code, missing), reading.closes_block};
         break;
       case StepReading::Kind::kMalformed:
         node.kind = NodeKind::kFailed;
-        node.judgement.reason = readings[i].reason;
+        node.judgement.reason = std::move(reading.reason);
         break;
     }
   }
-  for (Node& node : candidates) RefuseTooLong(tree, node);
-  std::erase_if(answers, [](const Node* node) { return node->kind != NodeKind::kAnswer; });
+  co_await RunMissing(std::move(missing));
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (runs[i].result) {
+      ReadExecution(tree, *runs[i].result, runs[i].closes_block, candidates[i]);
+    }
+  }
+  RefuseTooLong(tree, candidates);
+  for (Node& node : candidates) {
+    if (node.kind == NodeKind::kAnswer) answers.push_back(&node);
+  }
   co_await GradeAnswers(std::move(answers));
 }
 
 // A program may print more than the model can read: nothing can follow, and nothing can score it.
-void LiveWorld::RefuseTooLong(const Tree& tree, Node& node) const {
-  std::size_t length = node.tokens.size() + node.output_tokens.size();
-  for (std::int32_t at = node.parent; at >= 0; at = tree.nodes[at].parent) {
-    length += tree.nodes[at].tokens.size() + tree.nodes[at].output_tokens.size();
-  }
+void LiveWorld::RefuseTooLong(const Tree& tree, std::vector<Node>& candidates) const {
   int room = services_.policy.MaxTokens();
   if (services_.ppm) room = std::min(room, services_.ppm->MaxTokens());
-  if (node.kind == NodeKind::kStep) ++length;  // Of what is to follow.
-  if (length <= static_cast<std::size_t>(room)) return;
-  node.kind = NodeKind::kFailed;
-  node.answer.clear();
-  node.judgement = {Verdict::kUnverifiable, "context-full"};
+  std::int32_t parent = -1;
+  std::size_t above = 0;
+  for (Node& node : candidates) {
+    if (node.parent != parent) {
+      parent = node.parent;
+      above = 0;
+      for (std::int32_t at = parent; at >= 0; at = tree.nodes[at].parent) {
+        above += tree.nodes[at].tokens.size() + tree.nodes[at].output_tokens.size();
+      }
+    }
+    std::size_t length = above + node.tokens.size() + node.output_tokens.size();
+    if (node.kind == NodeKind::kStep) ++length;  // Of what is to follow.
+    if (length <= static_cast<std::size_t>(room)) continue;
+    node.kind = NodeKind::kFailed;
+    node.answer.clear();
+    node.judgement = {Verdict::kUnverifiable, "context-full"};
+  }
 }
 
 asio::awaitable<std::vector<float>> LiveWorld::Score(const Tree& tree,
                                                      std::vector<std::int32_t> nodes) {
   Require(services_.ppm != nullptr, "a score was asked for, but no PPM is loaded");
   const double start = MonotonicSeconds();
-  std::vector<Start<float>> requests;
   for (std::int32_t node : nodes) {
     cost_.tokens_scored += tree.nodes[node].tokens.size() + tree.nodes[node].output_tokens.size();
-    requests.push_back([this, sequence = SequenceOf(tree, node)](auto done) {
-      services_.ppm->Score(sequence, std::move(done));
-    });
   }
-  std::vector<float> scores = co_await AwaitAll<float>(std::move(requests));
+  std::vector<float> scores = co_await AwaitAll<float>(nodes.size(), [&](std::size_t i, auto done) {
+    services_.ppm->Score(SequenceOf(tree, nodes[i]), std::move(done));
+  });
   cost_.score_s += MonotonicSeconds() - start;
   co_return scores;
 }

@@ -1,6 +1,6 @@
 #pragma once
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "schemas/problem.h"
@@ -37,10 +37,27 @@ class LiveWorld final : public World {
                                             std::vector<std::int32_t> nodes) override;
 
  private:
+  // The steps of a block so far, and all of them as one text.
+  struct BlockCode {
+    std::vector<std::string> steps;
+    std::string text;
+  };
   const SequencePtr& SequenceOf(const Tree& tree, std::int32_t node);
-  asio::awaitable<void> RunMissing(std::vector<std::string> keys, std::vector<Program> programs);
+  // A candidate with code, what its program gave or will give.
+  struct Run {
+    ExecResult* result = nullptr;
+    bool closes_block = false;
+  };
+  // A program that this tree has not run yet.
+  struct Missing {
+    Program program;
+    ExecResult* result;
+  };
+  ExecResult* ResultOf(const BlockCode& block, const std::string& code,
+                       std::vector<Missing>& missing);
+  asio::awaitable<void> RunMissing(std::vector<Missing> missing);
   asio::awaitable<void> GradeAnswers(std::vector<Node*> nodes);
-  void RefuseTooLong(const Tree& tree, Node& node) const;
+  void RefuseTooLong(const Tree& tree, std::vector<Node>& candidates) const;
   void ReadExecution(const Tree& tree, const ExecResult& result, bool closes_block,
                      Node& node) const;
 
@@ -50,8 +67,8 @@ class LiveWorld final : public World {
   SearchCost& cost_;
   std::vector<TokenId> stop_ids_;
   std::vector<SequencePtr> sequences_;  // By node; made on demand.
-  std::map<std::string, ExecResult>
-      executed_;  // By program text: equal programs run once per tree.
+  // By program text: equal programs run once per tree.
+  std::unordered_map<std::string, ExecResult> executed_;
 };
 
 }  // namespace gradus

@@ -76,6 +76,8 @@ void AddSearch(CLI::App& bench, int& exit_code) {
   add("--depth", options->depth, 1000, "Code steps of a path");
   add("--slots", options->execution.slots, 1024, "Warm interpreters");
   command->add_flag("!--no-python", options->python, "Leave the run with real programs out");
+  command->add_flag("!--no-calculator", options->execution.calculator,
+                    "Give every program a process of its own");
   command->add_option("--level", options->execution.level, "Isolation level")
       ->check(CLI::IsMember({"auto", "L3", "L2", "L1", "L0"}))
       ->capture_default_str();

@@ -17,8 +17,9 @@ inline ExecLimits Limits(double wall_s, double cpu_s = 8) { return {wall_s, cpu_
 class Bench {
  public:
   explicit Bench(int slots = 1, std::vector<std::string> preload = {},
-                 const std::string& level = "auto") {
+                 const std::string& level = "auto", bool calculator = false) {
     ExecutorOptions options;
+    options.calculator = calculator;
     options.slots = slots;
     options.level = level;
     options.preload = std::move(preload);
@@ -44,6 +45,21 @@ class Bench {
 
   ExecResult Run(const std::string& program, const ExecLimits& limits = Limits(10)) {
     return RunAll({{{program}, {}}}, limits)[0];
+  }
+  std::vector<ExecResult> StepAll(const std::vector<Program>& programs,
+                                  const ExecLimits& limits = Limits(10)) {
+    std::vector<ExecResult> results(programs.size());
+    int calls = 0;
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+      executor->Step(programs[i], limits, [&, i](ExecResult result) {
+        results[i] = std::move(result);
+        ++calls;
+      });
+    }
+    io.restart();
+    io.run();
+    REQUIRE(calls == static_cast<int>(programs.size()));
+    return results;
   }
   // The last step, from the kept state of those before it where that is possible.
   ExecResult Step(std::vector<std::string> steps, std::vector<std::string> allowed = {},

@@ -4,59 +4,43 @@
 #include <asio/awaitable.hpp>
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
-#include <functional>
+#include <atomic>
+#include <cstddef>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 namespace gradus {
 
-// Starts an operation that reports through a callback, from any thread and exactly once.
-template <class T>
-using Start = std::function<void(std::function<void(T)>)>;
+// Operations that are waited for together, and the coroutine that waits.
+template <class T, class Handler>
+struct AwaitedOperations {
+  AwaitedOperations(std::size_t count, Handler waiting)
+      : handler(std::move(waiting)), results(count), missing(count) {}
+  Handler handler;
+  std::vector<T> results;
+  std::atomic<std::size_t> missing;  // Operations may report from several threads.
+};
 
-// Suspends the coroutine until the operation reports; resumes on the coroutine's own executor.
-template <class T>
-asio::awaitable<T> Await(Start<T> start) {
-  return asio::async_initiate<const asio::use_awaitable_t<>, void(T)>(
-      [start = std::move(start)](auto handler) {
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        auto executor = asio::get_associated_executor(*shared);
-        start([shared, executor](T value) {
-          asio::post(executor, [shared, value = std::move(value)]() mutable {
-            std::move (*shared)(std::move(value));
+// Starts `count` operations at once, start(i, done) for each i, suspends the coroutine until the
+// last has called done(T), and resumes it on its own executor with the results in order. Each calls
+// exactly once, from any thread. REQUIRES: count > 0; T is not bool.
+template <class T, class StartOne>
+asio::awaitable<std::vector<T>> AwaitAll(std::size_t count, StartOne start) {
+  return asio::async_initiate<const asio::use_awaitable_t<>, void(std::vector<T>)>(
+      [count, start = std::move(start)](auto handler) mutable {
+        using Operations = AwaitedOperations<T, decltype(handler)>;
+        auto all = std::make_shared<Operations>(count, std::move(handler));
+        for (std::size_t i = 0; i < count; ++i) {
+          start(i, [all, i](T value) {
+            all->results[i] = std::move(value);
+            if (all->missing.fetch_sub(1) > 1) return;
+            asio::post(asio::get_associated_executor(all->handler),
+                       [all] { std::move(all->handler)(std::move(all->results)); });
           });
-        });
+        }
       },
       asio::use_awaitable);
-}
-
-// Starts all operations at once and waits for the last; results in the order of the operations.
-template <class T>
-asio::awaitable<std::vector<T>> AwaitAll(std::vector<Start<T>> starts) {
-  struct Gathered {
-    std::vector<T> results;
-    std::size_t missing;
-    std::mutex mutex;  // Guards both: operations may report from several threads.
-  };
-  auto gathered = std::make_shared<Gathered>();
-  gathered->results.resize(starts.size());
-  gathered->missing = starts.size();
-  Start<std::vector<T>> all = [gathered, starts = std::move(starts)](auto done) {
-    for (std::size_t i = 0; i < starts.size(); ++i) {
-      starts[i]([gathered, done, i](T value) {
-        bool last = false;
-        {
-          std::lock_guard lock(gathered->mutex);
-          gathered->results[i] = std::move(value);
-          last = --gathered->missing == 0;
-        }
-        if (last) done(std::move(gathered->results));
-      });
-    }
-  };
-  return Await<std::vector<T>>(std::move(all));
 }
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 #include "workers/search/uct.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -91,31 +92,31 @@ std::optional<double> TrueValue(const Node& answer) {
 }
 
 std::vector<Node> FilterCandidates(std::vector<Node> candidates, const SearchOptions& options) {
-  std::vector<Node> kept;
-  for (Node& candidate : candidates) {
-    Node* same = nullptr;
+  auto kept = candidates.begin();
+  for (auto at = candidates.begin(); at != candidates.end(); ++at) {
+    auto same = kept;
     if (options.dedupe) {
-      for (Node& earlier : kept) {
-        if (earlier.text == candidate.text) same = &earlier;
-      }
+      same = std::find_if(candidates.begin(), kept,
+                          [&](const Node& earlier) { return earlier.text == at->text; });
     }
-    if (same != nullptr) {
+    if (same != kept) {
       same->samples += 1;
     } else {
-      kept.push_back(std::move(candidate));
+      if (kept != at) *kept = std::move(*at);
+      ++kept;
     }
   }
+  candidates.erase(kept, candidates.end());
   if (options.finishing == Finishing::kFirstOnly) {
-    for (Node& candidate : kept) {
-      if (std::string_view(candidate.text).ends_with(marker::kEndOfAnswer)) {
-        Node first = std::move(candidate);
-        kept.clear();
-        kept.push_back(std::move(first));
-        break;
-      }
+    const auto first = std::find_if(candidates.begin(), candidates.end(), [](const Node& node) {
+      return std::string_view(node.text).ends_with(marker::kEndOfAnswer);
+    });
+    if (first != candidates.end()) {
+      if (first != candidates.begin()) candidates.front() = std::move(*first);
+      candidates.resize(1);
     }
   }
-  return kept;
+  return candidates;
 }
 
 }  // namespace gradus
