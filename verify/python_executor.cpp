@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
 #include <deque>
 #include <utility>
 
@@ -17,6 +19,10 @@ namespace gradus {
 namespace {
 
 constexpr int kAttempts = 2;
+// Programs that run for long must not hold up all others: when all slots are taken and nothing has
+// ended for this time, another one is started.
+constexpr auto kHeldUp = std::chrono::seconds(1);
+constexpr std::size_t kMostExtraSlots = 4;
 
 class PythonExecutor : public Executor {
  public:
@@ -37,6 +43,10 @@ class PythonExecutor : public Executor {
   void StartCalculator();
   void Add(PythonJob job);
   void Pump();
+  std::shared_ptr<PythonSlot> MakeSlot();
+  PythonSlot::Events EventsOfSlot();
+  void WatchForHoldUp();
+  void AddSlot();
   PythonJob TakeFor(PythonSlot& slot);
   void Answer(PythonJob job, ExecResult result);
   void Retry(PythonJob job, const std::string& reason);
@@ -48,6 +58,9 @@ class PythonExecutor : public Executor {
   std::string version_;
   Isolation isolation_;
   std::vector<std::shared_ptr<PythonSlot>> slots_;
+  asio::steady_timer held_up_;
+  bool watching_ = false;
+  std::uint64_t answered_ = 0;
   std::deque<PythonJob> waiting_;
   std::unique_ptr<Calculator> calculator_;
   bool calculates_;
@@ -61,32 +74,36 @@ ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
 }
 
 PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& options)
-    : io_(io), options_(options), calculates_(options.calculator) {
+    : io_(io), options_(options), held_up_(io), calculates_(options.calculator) {
   Require(options.slots > 0, "an executor needs a slot");
   CheckLevel(options.level);
-  const unsigned levels = *ReadLevels(options.level);
-  for (int i = 0; i < options.slots; ++i) {
-    slots_.push_back(std::make_shared<PythonSlot>(
-        io,
-        SlotOptions{options.preload, levels, i, static_cast<std::size_t>(options.warm_states)}));
-  }
+  for (int i = 0; i < options.slots; ++i) slots_.push_back(MakeSlot());
   for (auto& slot : slots_) {
     const PythonSlot::Warmth warmth = slot->WaitUntilWarm();
     version_ = fmt::format("{}; {}", warmth.versions, LevelName(warmth.isolation.level));
     isolation_ = warmth.isolation;
   }
-  for (auto& slot : slots_) {
-    slot->Attach(
-        {[this](PythonJob job, ExecResult result) { Answer(std::move(job), std::move(result)); },
-         [this](PythonJob job) {
-           Retry(std::move(job), "the interpreter died twice under this program");
-         },
-         [this] { Pump(); }});
-  }
+  for (auto& slot : slots_) slot->Attach(EventsOfSlot());
+}
+
+std::shared_ptr<PythonSlot> PythonExecutor::MakeSlot() {
+  return std::make_shared<PythonSlot>(
+      io_,
+      SlotOptions{options_.preload, *ReadLevels(options_.level), static_cast<int>(slots_.size()),
+                  static_cast<std::size_t>(options_.warm_states)});
+}
+
+PythonSlot::Events PythonExecutor::EventsOfSlot() {
+  return {[this](PythonJob job, ExecResult result) { Answer(std::move(job), std::move(result)); },
+          [this](PythonJob job) {
+            Retry(std::move(job), "the interpreter died twice under this program");
+          },
+          [this] { Pump(); }};
 }
 
 PythonExecutor::~PythonExecutor() {
   for (auto& slot : slots_) slot->Close();
+  held_up_.cancel();
 }
 
 void PythonExecutor::Step(Program program, const ExecLimits& limits,
@@ -151,6 +168,30 @@ void PythonExecutor::Pump() {
   }
   const auto broken = [](const auto& slot) { return slot->broken(); };
   if (std::all_of(slots_.begin(), slots_.end(), broken)) GiveUp();
+  if (!waiting_.empty()) WatchForHoldUp();
+}
+
+void PythonExecutor::WatchForHoldUp() {
+  if (watching_ || slots_.size() >= static_cast<std::size_t>(options_.slots) + kMostExtraSlots) {
+    return;
+  }
+  watching_ = true;
+  held_up_.expires_after(kHeldUp);
+  held_up_.async_wait([this, before = answered_](std::error_code error) {
+    if (error) return;
+    watching_ = false;
+    if (waiting_.empty()) return;
+    const auto starting = [](const auto& slot) { return slot->starting(); };
+    if (answered_ == before && std::none_of(slots_.begin(), slots_.end(), starting)) AddSlot();
+    WatchForHoldUp();
+  });
+}
+
+void PythonExecutor::AddSlot() try {
+  slots_.push_back(MakeSlot());
+  slots_.back()->Attach(EventsOfSlot());
+} catch (const Error& error) {
+  Log("no further python slot: {}", error.what());
 }
 
 // A step whose prefix is kept in this slot, else the oldest job.
@@ -167,6 +208,7 @@ PythonJob PythonExecutor::TakeFor(PythonSlot& slot) {
 }
 
 void PythonExecutor::Answer(PythonJob job, ExecResult result) {
+  ++answered_;
   if (result.outcome == Outcome::kSandboxError) return Retry(std::move(job), result.error);
   result.level = LevelName(isolation_.level);
   Pump();
@@ -229,7 +271,8 @@ const char* ToString(Outcome outcome) {
 
 void Bind(Settings& settings, ExecutorOptions& options) {
   settings.Field("slots", options.slots, {1, 1024},
-                 "warm Python interpreters per rank; each runs one program at a time");
+                 "warm Python interpreters per rank; each runs one program at a time; up to four "
+                 "more are started while long programs hold all of them");
   settings.Field(
       "level", options.level,
       "isolation of programs: auto is the best of L3, L2, L1 that works here; L0, resource "

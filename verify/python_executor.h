@@ -63,7 +63,8 @@ struct ExecResult {
 };
 
 struct ExecutorOptions {
-  int slots = 1;               // Warm interpreters, each runs one program at a time.
+  int slots = 1;  // Warm interpreters, each runs one program at a time; a few more when long
+                  // programs hold all of them.
   std::string level = "auto";  // Isolation: the best of L1 to L3 that works, or a named one.
   int warm_states = 16;        // Executed prefixes that a slot keeps as processes (L2 and L3).
   bool calculator = true;      // Steps of straight-line arithmetic share one confined process.

@@ -87,7 +87,11 @@ PythonSlot::Warmth PythonSlot::WaitUntilWarm() {
 
 void PythonSlot::Attach(Events events) {
   events_ = std::move(events);
-  state_ = State::kIdle;
+  if (level_ >= 0) {
+    state_ = State::kIdle;
+  } else {
+    ListenForWarmth();
+  }
 }
 
 void PythonSlot::Close() {

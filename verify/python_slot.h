@@ -57,12 +57,14 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   PythonSlot(asio::io_context& io, const SlotOptions& options);
   // Blocks until the interpreter is warm. Throws Error with its reason.
   Warmth WaitUntilWarm();
-  // From now on the slot works by itself on the io_context.
+  // From now on the slot works by itself on the io_context. Without WaitUntilWarm before it the
+  // slot becomes idle when the interpreter is warm.
   void Attach(Events events);
   // Ends the interpreter and its job; no event follows.
   void Close();
 
   bool idle() const { return state_ == State::kIdle; }
+  bool starting() const { return state_ == State::kStarting; }
   // The interpreter cannot be started any more.
   bool broken() const { return state_ == State::kBroken; }
   // Whether the steps before the job's last one are kept here.
@@ -117,7 +119,7 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   Events events_;
   State state_ = State::kStarting;
   int failed_starts_ = 0;
-  int level_ = 0;
+  int level_ = -1;                   // Until the interpreter was warm once.
   std::string no_group_;             // Why there is no control group.
   std::optional<SlotCgroup> group_;  // Outlives the interpreter.
   long oom_kills_ = 0;

@@ -181,6 +181,24 @@ TEST_CASE("Each of many programs is answered exactly once, whatever its neighbou
   }
 }
 
+TEST_CASE("Programs that run for long do not hold up the others") {
+  Bench bench(1);
+  int long_ones = 0, short_ones = 0;
+  for (int i = 0; i < 2; ++i) {
+    bench.executor->Check({{"import time\ntime.sleep(300)"}, {}}, Limits(400),
+                          [&](ExecResult) { ++long_ones; });
+  }
+  for (int i = 0; i < 20; ++i) {
+    bench.executor->Check({{"print(1)"}, {}}, Limits(10), [&](ExecResult result) {
+      CHECK(result.outcome == Outcome::kOk);
+      if (++short_ones == 20) bench.io.stop();
+    });
+  }
+  bench.io.run();
+  CHECK(short_ones == 20);
+  CHECK(long_ones == 0);
+}
+
 TEST_CASE("A program may only use the allowed steps, compared as syntax") {
   Bench bench;
   const std::vector<std::string> allowed = {"x = 1 + 2", "y = x*3", "print(y)"};
