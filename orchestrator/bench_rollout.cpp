@@ -1,17 +1,14 @@
 #include "orchestrator/bench_rollout.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <future>
 #include <memory>
 #include <string>
 
+#include "orchestrator/bench_model.h"
 #include "schemas/base/error.h"
-#include "schemas/base/file.h"
 #include "schemas/base/log.h"
 #include "workers/policy/engine.h"
-#include "workers/policy/hf_folder.h"
 #include "workers/policy/machine_bounds.h"
 #include "workers/policy/model_config.h"
 
@@ -19,28 +16,6 @@ namespace gradus {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// The folder given, or a random model that goes with this.
-class BenchModel {
- public:
-  explicit BenchModel(const std::filesystem::path& given) : folder_(given), made_(given.empty()) {
-    if (!made_) return;
-    folder_ = fs::temp_directory_path() / fmt::format("gradus-bench-{}", ::getpid());
-    RandomModelOptions shape;
-    shape.max_positions = 4096;
-    MakeRandomModel(folder_, shape, {"<a>", "<b>"}, 1);
-  }
-  ~BenchModel() {
-    std::error_code ignored;
-    if (made_) fs::remove_all(folder_, ignored);
-  }
-  BenchModel(const BenchModel&) = delete;
-  const fs::path& folder() const { return folder_; }
-
- private:
-  fs::path folder_;
-  bool made_;
-};
 
 // Floating-point operations of one token: every weight twice, and its attention to `context` keys.
 double TokenFlops(const ModelConfig& c, double context, bool logits) {
@@ -53,7 +28,9 @@ double TokenFlops(const ModelConfig& c, double context, bool logits) {
 class Bench {
  public:
   explicit Bench(const RolloutBenchOptions& options)
-      : options_(options), model_(options.model), config_(ReadModelConfig(model_.folder())) {
+      : options_(options),
+        model_(options.model, {"<a>", "<b>"}),
+        config_(ReadModelConfig(model_.folder())) {
     const int longest = std::max(options.prompt + options.new_tokens,
                                  options.prefix + options.depth * options.step) +
                         options.step;

@@ -1,7 +1,5 @@
 #include "orchestrator/bench_search.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
@@ -11,12 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "schemas/base/error.h"
-#include "schemas/base/file.h"
+#include "orchestrator/bench_model.h"
 #include "schemas/base/log.h"
 #include "workers/confirm.h"
 #include "workers/live_world.h"
-#include "workers/policy/hf_folder.h"
 #include "workers/search/search.h"
 
 namespace gradus {
@@ -24,21 +20,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Tokens of the environment's markers and of every byte.
-Tokenizer ScriptTokenizer() {
-  const fs::path folder = fs::temp_directory_path() / fmt::format("gradus-bench-{}", ::getpid());
-  MakeFolder(folder);
-  WriteByteTokenizer(folder, MarkerTokens(), marker::kEndOfAnswer, "");
-  Tokenizer tokenizer = Tokenizer::Load(folder);
-  fs::remove_all(folder);
-  return tokenizer;
-}
-
-// A policy that writes from a script. The depth of a path is its number of pieces.
+// A policy that writes from a script, at once or when `engine` has computed as many tokens. The
+// depth of a path is its number of pieces.
 class ScriptedPolicy final : public Engine {
  public:
-  ScriptedPolicy(const Tokenizer& tokenizer, int depth, int candidates)
-      : tokenizer_(tokenizer), depth_(depth) {
+  ScriptedPolicy(const Tokenizer& tokenizer, int depth, int candidates, Engine* engine)
+      : tokenizer_(tokenizer), engine_(engine), depth_(depth) {
     for (int above = 0; above <= depth; ++above) {
       for (int i = 0; i < candidates; ++i) {
         steps_[{above, i}] = tokenizer.Encode(StepText(above, i));
@@ -61,7 +48,12 @@ class ScriptedPolicy final : public Engine {
       counters_.tokens_generated += result.tokens.size();
     }
     ++expansions;
-    done(std::move(results));
+    if (!engine_) return done(std::move(results));
+    request.stop_ids = {};
+    request.max_tokens = static_cast<int>(results[0].tokens.size());
+    engine_->Generate(std::move(request),
+                      [done = std::move(done), results = std::move(results)](
+                          std::vector<Continuation>) mutable { done(std::move(results)); });
   }
   void Score(SequencePtr, std::function<void(float)> done) override { done(0); }
   void LogProb(SequencePtr, std::function<void(double)> done) override { done(0); }
@@ -89,6 +81,7 @@ class ScriptedPolicy final : public Engine {
   }
 
   const Tokenizer& tokenizer_;
+  Engine* engine_;
   int depth_;
   std::map<std::pair<int, int>, std::vector<TokenId>> steps_;  // By code depth and candidate.
   EngineCounters counters_;
@@ -148,8 +141,8 @@ asio::awaitable<void> Solve(const Services& services, const Problem& problem,
 }
 
 Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio::io_context& io,
-             Executor& executor) {
-  ScriptedPolicy policy(tokenizer, options.depth, options.candidates);
+             Executor& executor, Engine* engine) {
+  ScriptedPolicy policy(tokenizer, options.depth, options.candidates, engine);
   const EnvironmentOptions environment;
   SearchOptions search;
   search.max_depth = options.depth + 2;
@@ -192,10 +185,30 @@ Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio
           {"programs_per_s", static_cast<double>(outcomes.programs) / seconds}};
 }
 
+// The engine's share of the time until all problems are done.
+Json MeasureWithEngine(const SearchBenchOptions& options, const fs::path& model,
+                       const Tokenizer& tokenizer, asio::io_context& io, Executor& executor) {
+  const auto engine = MakeEngine(model, {});
+  bool ended = false;
+  if (options.straggler_s > 0) {
+    ExecLimits limits = options.execution.limits;
+    limits.wall_s = options.straggler_s + 10;
+    executor.Step({{fmt::format("import time\ntime.sleep({})", options.straggler_s)}, {}}, limits,
+                  [&](ExecResult) { ended = true; });
+  }
+  Json result = Measure(options, tokenizer, io, executor, engine.get());
+  const EngineCounters counters = engine->Counters();
+  result["tokens_generated"] = counters.tokens_generated;
+  result["engine_busy_share"] = counters.busy_s / result["seconds"].get<double>();
+  if (options.straggler_s > 0) result["straggler_still_ran"] = !ended;
+  return result;
+}
+
 }  // namespace
 
 Json BenchSearch(const SearchBenchOptions& options) {
-  const Tokenizer tokenizer = ScriptTokenizer();
+  const BenchModel model({}, MarkerTokens());
+  const Tokenizer tokenizer = Tokenizer::Load(model.folder());
   Json result = {{"problems", options.problems},
                  {"rollouts", options.rollouts},
                  {"candidates", options.candidates},
@@ -205,11 +218,14 @@ Json BenchSearch(const SearchBenchOptions& options) {
     const auto executor = MakePythonExecutor(io, options.execution);
     result["isolation"] = executor->isolation().level;
     result["slots"] = options.execution.slots;
-    result["python"] = Measure(options, tokenizer, io, *executor);
+    result["python"] = Measure(options, tokenizer, io, *executor, nullptr);
+    if (options.engine) {
+      result["engine"] = MeasureWithEngine(options, model.folder(), tokenizer, io, *executor);
+    }
   }
   asio::io_context io;
   InstantExecutor executor(io);
-  result["instant"] = Measure(options, tokenizer, io, executor);
+  result["instant"] = Measure(options, tokenizer, io, executor, nullptr);
   return result;
 }
 

@@ -76,6 +76,12 @@ void AddSearch(CLI::App& bench, int& exit_code) {
   add("--depth", options->depth, 1000, "Code steps of a path");
   add("--slots", options->execution.slots, 1024, "Warm interpreters");
   command->add_flag("!--no-python", options->python, "Leave the run with real programs out");
+  command->add_flag("--engine", options->engine,
+                    "Also with an engine that computes as many tokens as the script has");
+  command
+      ->add_option("--straggler-s", options->straggler_s,
+                   "With --engine: beside it one program that takes so many seconds")
+      ->check(CLI::Range(0.0, 3600.0));
   command->add_flag("!--no-calculator", options->execution.calculator,
                     "Give every program a process of its own");
   command->add_option("--level", options->execution.level, "Isolation level")
