@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/train_log.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
 
@@ -81,8 +82,10 @@ TrainReport RunTraining(Campaign& c, const PartId& phase, const TrainRequest& re
   c.display.Begin(phase.round, phase.name, "steps", 0, 0);
   TrainCallbacksOnCoordinator callbacks;
   bool begun = false;
+  TrainLog log(c.files.TrainLog(phase.round, phase.name));
   callbacks.progress = [&](const std::string& text) {
     const TrainProgress p = ParseTrainProgress(text);
+    log.Add(p);
     if (!begun) c.display.Begin(phase.round, phase.name, "steps", p.steps, p.step - 1);
     begun = true;
     c.display.Advance(p.step, c.coordinator.LiveWorkers(), fmt::format("loss {:.4f}", p.loss));

@@ -19,6 +19,10 @@ struct RunFiles {
     return root / "progress.json";
   }  // For status; not authoritative.
   std::filesystem::path Log() const { return root / "log"; }
+  // Steps of a training phase, for people.
+  std::filesystem::path TrainLog(RoundIndex round, const std::string& phase) const {
+    return Log() / "train" / (phase + "-" + Round(round).filename().string());
+  }
   std::filesystem::path Report() const { return root / "report.html"; }
   std::filesystem::path Quarantine() const { return root / "quarantine"; }
 
