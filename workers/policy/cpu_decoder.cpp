@@ -26,7 +26,7 @@ float* Row(FloatBuffer& buffer, std::size_t row, int stride) {
 }  // namespace
 
 CpuDecoder::CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens)
-    : config_(ReadModelConfig(folder)) {
+    : config_(ReadModelConfig(folder)), sampler_(config_.vocab_size) {
   LoadWeights(folder);
   MakeBuffers(max_rows, kv_tokens);
   MakeRotations();
@@ -232,7 +232,7 @@ void CpuDecoder::StoreKeys(const Layer& layer) {
   const int d = config_.head_dim;
   const std::size_t bytes = static_cast<std::size_t>(d) * sizeof(float);
   for (std::size_t r = 0; r < rows_.size(); ++r) {
-    const auto slot = static_cast<std::size_t>(rows_[r].slots[rows_[r].position]);
+    const auto slot = static_cast<std::size_t>(rows_[r].slot);
     float* key = Row(qkv_, r, qkv_stride_) + config_.num_heads * d;
     const float* value = key + config_.num_kv_heads * d;
     for (int g = 0; g < config_.num_kv_heads; ++g) {
@@ -325,6 +325,45 @@ float CpuDecoder::RawValue(int output) const {
   const float* hidden =
       normed_.data() + static_cast<std::size_t>(output) * static_cast<std::size_t>(hidden_stride_);
   return Dot(hidden, value_weight_.data(), config_.hidden_size) + value_bias_;
+}
+
+void CpuDecoder::Compute(const Pass& pass, PassResult& result) {
+  const int outputs = Forward(pass.rows);
+  Require(outputs == static_cast<int>(pass.wishes.size()), "the pass lost an output row");
+  Require(pass.steps == 1 && pass.copies.empty(), "the CPU takes single steps and any slots");
+  result.draws.clear();
+  result.tops.clear();
+  result.values.assign(pass.wishes.size(), 0);
+  for (int first = 0; first < outputs; first += kLogitRows) {
+    const int count = std::min(kLogitRows, outputs - first);
+    const std::span wishes(pass.wishes.data() + first, static_cast<std::size_t>(count));
+    const bool wanted = std::any_of(wishes.begin(), wishes.end(), [](const OutputWish& wish) {
+      return wish.kind != OutputWish::Kind::kValue;
+    });
+    const float* logits = wanted ? Logits(first, count) : nullptr;
+    for (int i = 0; i < count; ++i) {
+      const float* row =
+          wanted ? logits + static_cast<std::ptrdiff_t>(i) * head_.stride() : nullptr;
+      Grant(wishes[static_cast<std::size_t>(i)], first + i, row, result);
+    }
+  }
+}
+
+void CpuDecoder::Grant(const OutputWish& wish, int output, const float* logits,
+                       PassResult& result) {
+  double& value = result.values[static_cast<std::size_t>(output)];
+  if (wish.kind == OutputWish::Kind::kValue) {
+    value = static_cast<double>(RawValue(output));
+  } else if (wish.kind == OutputWish::Kind::kLogProb) {
+    value = sampler_.LogProb(logits, wish.next);
+  } else {
+    if (wish.top > 0) result.tops.push_back(sampler_.Top(logits, wish.top));
+    for (int i = 0; i < wish.samples; ++i) {
+      const Seed seed = MixSeed(wish.seed, static_cast<std::uint64_t>(wish.first_sample + i),
+                                static_cast<std::uint64_t>(wish.position));
+      result.draws.push_back(sampler_.Draw(logits, *wish.sampling, seed));
+    }
+  }
 }
 
 }  // namespace gradus

@@ -1,7 +1,8 @@
 #include "workers/policy/engine.h"
 
 #include "schemas/base/settings.h"
-#include "workers/policy/cpu_engine.h"
+#include "workers/policy/batching_engine.h"
+#include "workers/policy/cpu_decoder.h"
 
 namespace gradus {
 
@@ -17,7 +18,9 @@ void Bind(Settings& settings, EngineOptions& options) {
 
 std::unique_ptr<Engine> MakeEngine(const std::filesystem::path& model,
                                    const EngineOptions& options) {
-  return std::make_unique<CpuEngine>(model, options);
+  auto decoder = std::make_unique<CpuDecoder>(model, options.max_rows + options.prefill_tokens,
+                                              options.kv_tokens);
+  return std::make_unique<BatchingEngine>(model, std::move(decoder), options);
 }
 
 }  // namespace gradus
