@@ -1,12 +1,24 @@
 #include "workers/policy/engine.h"
 
+#include "schemas/base/error.h"
 #include "schemas/base/settings.h"
 #include "workers/policy/batching_engine.h"
 #include "workers/policy/cpu_decoder.h"
+#include "workers/policy/gpu_decoder.h"
 
 namespace gradus {
 
 void Bind(Settings& settings, EngineOptions& options) {
+  settings.Choice(
+      "device", options.device,
+      {{"auto", EngineDevice::kAuto}, {"cpu", EngineDevice::kCpu}, {"cuda", EngineDevice::kCuda}},
+      "where models generate: auto takes a GPU where one is usable, else the CPU");
+  settings.Choice(
+      "dtype", options.dtype,
+      {{"auto", EngineType::kAuto},
+       {"float32", EngineType::kFloat32},
+       {"bfloat16", EngineType::kBfloat16}},
+      "number type of generation: auto is bfloat16 on a GPU; the CPU knows float32 alone");
   settings.Field("max_rows", options.max_rows, {1, 1 << 16}, "sequences decoded at once");
   settings.Field("prefill_tokens", options.prefill_tokens, {1, 1 << 20},
                  "context tokens computed per tick");
@@ -18,8 +30,14 @@ void Bind(Settings& settings, EngineOptions& options) {
 
 std::unique_ptr<Engine> MakeEngine(const std::filesystem::path& model,
                                    const EngineOptions& options) {
-  auto decoder = std::make_unique<CpuDecoder>(model, options.max_rows + options.prefill_tokens,
-                                              options.kv_tokens);
+  std::unique_ptr<DecoderBackend> decoder = MakeGpuDecoder(model, options);
+  if (!decoder) {
+    if (options.dtype == EngineType::kBfloat16) {
+      Fail("engine.dtype bfloat16: on the CPU only float32 is supported");
+    }
+    decoder = std::make_unique<CpuDecoder>(model, options.max_rows + options.prefill_tokens,
+                                           options.kv_tokens);
+  }
   return std::make_unique<BatchingEngine>(model, std::move(decoder), options);
 }
 
