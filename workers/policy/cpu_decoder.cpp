@@ -14,6 +14,8 @@ namespace gradus {
 namespace {
 
 constexpr int kAlign = 16;  // Floats: strides are whole cache lines.
+// Of the order of the packed weights in memory: to be raised with any change of it.
+constexpr int kPackingVersion = 1;
 
 FloatBuffer Rows(int rows, int stride) {
   return FloatBuffer(static_cast<std::size_t>(rows) * static_cast<std::size_t>(stride));
@@ -25,25 +27,63 @@ float* Row(FloatBuffer& buffer, std::size_t row, int stride) {
 
 }  // namespace
 
-CpuDecoder::CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens)
+CpuDecoder::CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens,
+                       const std::filesystem::path& shared_folder, const std::string& digest)
     : config_(ReadModelConfig(folder)), sampler_(config_.vocab_size) {
-  LoadWeights(folder);
+  LoadWeights(folder, shared_folder, digest);
   MakeBuffers(max_rows, kv_tokens);
   MakeRotations();
 }
 
-void CpuDecoder::LoadWeights(const std::filesystem::path& folder) {
+void CpuDecoder::LoadWeights(const std::filesystem::path& folder,
+                             const std::filesystem::path& shared_folder,
+                             const std::string& digest) {
   for (int i = 0; i < config_.num_layers; ++i) MakeLayer(i);
   head_ = PackedMatrix(config_.vocab_size, config_.hidden_size);
+  bool filled = false;
+  packed_ = SharedFloats(shared_folder, fmt::format("{}-v{}", digest, kPackingVersion),
+                         PlaceWeights(nullptr), [&](float* base) {
+                           ReadParameters(folder, base);
+                           filled = true;
+                         });
+  if (!filled) ReadParameters(folder, nullptr);
+  PlaceWeights(packed_.data());
+  if (std::filesystem::exists(folder / kValueHeadFile)) LoadValueHead(folder);
+}
+
+// Points the large weights into the memory at `base`; returns how many floats they take.
+std::size_t CpuDecoder::PlaceWeights(const float* base) {
+  std::size_t size = 0;
+  const auto place = [&](std::size_t count) {
+    const float* at = base == nullptr ? nullptr : base + size;
+    size += (count + kAlign - 1) / kAlign * kAlign;
+    return at;
+  };
+  embedding_ = place(static_cast<std::size_t>(config_.vocab_size) *
+                     static_cast<std::size_t>(config_.hidden_size));
+  head_.Use(place(head_.Size()));
+  for (Layer& layer : layers_) {
+    for (PackedMatrix* matrix : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) {
+      matrix->Use(place(matrix->Size()));
+    }
+  }
+  return size;
+}
+
+// Takes all weights of the folder, the large ones into the memory at `base`; none: those are there.
+void CpuDecoder::ReadParameters(const std::filesystem::path& folder, float* base) {
+  PlaceWeights(base);
   const FolderWeights weights(folder);
   for (const ParameterShape& parameter : DecoderParameters(config_)) {
     const StoredTensor& stored = weights.Get(parameter.name, parameter.shape);
+    if (base == nullptr && parameter.shape.size() > 1) continue;
     std::vector<float> values(static_cast<std::size_t>(stored.Elements()));
     CopyToFloat(stored, parameter.name, values.data());
-    TakeParameter(parameter, std::move(values));
+    TakeParameter(parameter, std::move(values), base);
   }
-  if (config_.tie_embeddings) head_.Fill(0, config_.vocab_size, embedding_.data());
-  if (std::filesystem::exists(folder / kValueHeadFile)) LoadValueHead(folder);
+  if (base != nullptr && config_.tie_embeddings) {
+    head_.Pack(0, config_.vocab_size, embedding_, base + (head_.panels() - base));
+  }
 }
 
 void CpuDecoder::MakeLayer(int index) {
@@ -59,27 +99,29 @@ void CpuDecoder::MakeLayer(int index) {
 }
 
 // Puts a parameter where the kernels want it: all families end in the same fused matrices.
-void CpuDecoder::TakeParameter(const ParameterShape& parameter, std::vector<float> values) {
+void CpuDecoder::TakeParameter(const ParameterShape& parameter, std::vector<float> values,
+                               float* base) {
   using Part = DecoderPart;
   const Part part = parameter.part;
   if (part == Part::kEmbedding) {
-    embedding_ = std::move(values);
+    std::copy(values.begin(), values.end(), base + (embedding_ - base));
   } else if (part == Part::kFinalNorm) {
     final_norm_ = std::move(values);
   } else if (part == Part::kHead) {
-    head_.Fill(0, config_.vocab_size, values.data());
+    head_.Pack(0, config_.vocab_size, values.data(), base + (head_.panels() - base));
   } else {
     TakeLayerParameter(layers_.at(static_cast<std::size_t>(parameter.layer)), parameter,
-                       std::move(values));
+                       std::move(values), base);
   }
 }
 
 void CpuDecoder::TakeLayerParameter(Layer& layer, const ParameterShape& parameter,
-                                    std::vector<float> values) {
+                                    std::vector<float> values, float* base) {
   using Part = DecoderPart;
   const int q = config_.num_heads * config_.head_dim, kv = config_.num_kv_heads * config_.head_dim;
-  const auto fill = [&](PackedMatrix& matrix, int first) {
-    matrix.Fill(first, static_cast<int>(parameter.shape[0]), values.data());
+  const auto fill = [&](const PackedMatrix& matrix, int first) {
+    matrix.Pack(first, static_cast<int>(parameter.shape[0]), values.data(),
+                base + (matrix.panels() - base));
   };
   const auto bias = [&](int first) {
     std::copy(values.begin(), values.end(), layer.qkv_bias.data() + first);
@@ -184,8 +226,7 @@ void CpuDecoder::Embed(std::span<const TokenRow> rows) {
   const auto size = static_cast<std::size_t>(config_.hidden_size);
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     std::memcpy(Row(hidden_, r, hidden_stride_),
-                embedding_.data() + static_cast<std::size_t>(rows_[r].token) * size,
-                size * sizeof(float));
+                embedding_ + static_cast<std::size_t>(rows_[r].token) * size, size * sizeof(float));
   }
 }
 

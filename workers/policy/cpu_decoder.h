@@ -8,6 +8,7 @@
 #include "workers/policy/decoder_backend.h"
 #include "workers/policy/decoder_parts.h"
 #include "workers/policy/model_config.h"
+#include "workers/policy/shared_floats.h"
 
 namespace gradus {
 
@@ -15,8 +16,12 @@ namespace gradus {
 // others of the pass.
 class CpuDecoder final : public DecoderBackend {
  public:
-  // `max_rows` bounds the rows of one pass, `kv_tokens` the slots of the arena.
-  CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens);
+  // `max_rows` bounds the rows of one pass, `kv_tokens` the slots of the arena. The large weights
+  // are shared through `shared_folder` by the processes of the host whose model has the same
+  // `digest`;
+  // "": in private memory.
+  CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens,
+             const std::filesystem::path& shared_folder = {}, const std::string& digest = {});
 
   const ModelConfig& config() const override { return config_; }
   bool has_value_head() const override { return has_value_head_; }
@@ -42,11 +47,15 @@ class CpuDecoder final : public DecoderBackend {
   const float* Logits(int first, int count);
   float RawValue(int output) const;
   void Grant(const OutputWish& wish, int output, const float* logits, PassResult& result);
-  void LoadWeights(const std::filesystem::path& folder);
+  void LoadWeights(const std::filesystem::path& folder, const std::filesystem::path& shared_folder,
+                   const std::string& digest);
+  std::size_t PlaceWeights(const float* base);
+  void ReadParameters(const std::filesystem::path& folder, float* base);
   void LoadValueHead(const std::filesystem::path& folder);
   void MakeLayer(int index);
-  void TakeParameter(const ParameterShape& parameter, std::vector<float> values);
-  void TakeLayerParameter(Layer& layer, const ParameterShape& parameter, std::vector<float> values);
+  void TakeParameter(const ParameterShape& parameter, std::vector<float> values, float* base);
+  void TakeLayerParameter(Layer& layer, const ParameterShape& parameter, std::vector<float> values,
+                          float* base);
   void MakeBuffers(int max_rows, int kv_tokens);
   void MakeRotations();
   void Embed(std::span<const TokenRow> rows);
@@ -60,7 +69,9 @@ class CpuDecoder final : public DecoderBackend {
 
   ModelConfig config_;
   bool has_value_head_ = false;
-  std::vector<float> embedding_, final_norm_, value_weight_;
+  SharedFloats packed_;               // What embedding_ and all matrices point into.
+  const float* embedding_ = nullptr;  // [vocabulary, hidden]
+  std::vector<float> final_norm_, value_weight_;
   float value_bias_ = 0;
   std::vector<Layer> layers_;
   PackedMatrix head_;
