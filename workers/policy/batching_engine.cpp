@@ -6,16 +6,15 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "workers/policy/hf_folder.h"
 
 namespace gradus {
 
-BatchingEngine::BatchingEngine(const std::filesystem::path& folder,
+BatchingEngine::BatchingEngine(const std::filesystem::path& folder, std::string digest,
                                std::unique_ptr<DecoderBackend> decoder,
                                const EngineOptions& options)
     : options_(options),
       folder_(folder),
-      digest_(gradus::ModelDigest(folder)),
+      digest_(std::move(digest)),
       decoder_(std::move(decoder)),
       arena_(decoder_->kv_tokens(), decoder_->layout()) {
   pass_.rows.reserve(static_cast<std::size_t>(options.max_rows + options.prefill_tokens));

@@ -26,9 +26,9 @@ struct EngineUsage {
 // and hands out what it gave. Everything but the inbox belongs to the engine's thread.
 class BatchingEngine final : public Engine {
  public:
-  // `folder` is the model's: it tells the digest, and the tokenizer where stop texts are asked for.
-  BatchingEngine(const std::filesystem::path& folder, std::unique_ptr<DecoderBackend> decoder,
-                 const EngineOptions& options);
+  // `folder` and `digest` are the model's; the tokenizer is read where stop texts are asked for.
+  BatchingEngine(const std::filesystem::path& folder, std::string digest,
+                 std::unique_ptr<DecoderBackend> decoder, const EngineOptions& options);
   ~BatchingEngine() override;
 
   void Generate(GenerateRequest request,

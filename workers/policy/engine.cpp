@@ -5,8 +5,14 @@
 #include "workers/policy/batching_engine.h"
 #include "workers/policy/cpu_decoder.h"
 #include "workers/policy/gpu_decoder.h"
+#include "workers/policy/hf_folder.h"
 
 namespace gradus {
+namespace {
+
+constexpr const char* kSharedFolder = "/dev/shm";  // A file system in memory on every Linux.
+
+}  // namespace
 
 void Bind(Settings& settings, EngineOptions& options) {
   settings.Choice(
@@ -24,21 +30,25 @@ void Bind(Settings& settings, EngineOptions& options) {
                  "context tokens computed per tick");
   settings.Field("kv_tokens", options.kv_tokens, {64, 1 << 28},
                  "size of the key/value arena in tokens; unused parts take no memory");
+  settings.Field("share_weights", options.share_weights,
+                 "on the CPU, the processes of a host keep one copy of a model, in /dev/shm");
   settings.Field("ppm_scale", options.ppm_scale, {1e-6, 1e6},
                  "score = tanh(raw / ppm_scale): 1 in the paper, 5 in the released code");
 }
 
 std::unique_ptr<Engine> MakeEngine(const std::filesystem::path& model,
                                    const EngineOptions& options) {
+  const std::string digest = ModelDigest(model);
   std::unique_ptr<DecoderBackend> decoder = MakeGpuDecoder(model, options);
   if (!decoder) {
     if (options.dtype == EngineType::kBfloat16) {
       Fail("engine.dtype bfloat16: on the CPU only float32 is supported");
     }
     decoder = std::make_unique<CpuDecoder>(model, options.max_rows + options.prefill_tokens,
-                                           options.kv_tokens);
+                                           options.kv_tokens,
+                                           options.share_weights ? kSharedFolder : "", digest);
   }
-  return std::make_unique<BatchingEngine>(model, std::move(decoder), options);
+  return std::make_unique<BatchingEngine>(model, digest, std::move(decoder), options);
 }
 
 }  // namespace gradus

@@ -94,8 +94,9 @@ struct EngineOptions {
   EngineType dtype = EngineType::kAuto;       // bfloat16 on a GPU, float32 on the CPU.
   int max_rows = 512;                         // Sequences decoded at once.
   int prefill_tokens = 2048;                  // Context tokens computed per tick.
-  int kv_tokens = 262144;  // Key/value arena in tokens; least recently used pieces are evicted.
-  double ppm_scale = 1.0;  // Score = tanh(raw / scale): 1 in the paper, 5 in the released code.
+  int kv_tokens = 262144;     // Key/value arena in tokens; least recently used pieces are evicted.
+  bool share_weights = true;  // On the CPU: one copy of a model for all processes of a host.
+  double ppm_scale = 1.0;     // Score = tanh(raw / scale): 1 in the paper, 5 in the released code.
 };
 void Bind(Settings& settings, EngineOptions& options);
 
