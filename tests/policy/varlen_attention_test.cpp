@@ -192,7 +192,7 @@ TEST_CASE("the GPU library loads here too, and its flash attention takes what it
   CHECK(FlashAttentionShortfall() == "");
   using Maker = GpuRuntime*(int);
   const auto make = reinterpret_cast<Maker*>(::dlsym(library, "GradusMakeGpuRuntime"));
-  REQUIRE(make != nullptr);
+  REQUIRE((make != nullptr));
   CHECK(make(1000) == nullptr);  // No machine has so many.
 }
 
