@@ -1,3 +1,4 @@
+# Tests compare bits, so they see no GPU; scripts/check_gpu.sh runs those that want one.
 # gradus_test(FOLDER DEPENDS...): one doctest program of tests/FOLDER/*_test.cpp, one CTest entry.
 function(gradus_test folder)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cpp)
@@ -9,7 +10,7 @@ function(gradus_test folder)
   target_compile_definitions(test_${folder} PRIVATE
     GRADUS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GRADUS_BINARY="$<TARGET_FILE:gradus>")
   add_test(NAME ${folder} COMMAND test_${folder} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${folder} PROPERTIES TIMEOUT 600 ENVIRONMENT "OMP_NUM_THREADS=1")
+  set_tests_properties(${folder} PROPERTIES TIMEOUT 600 ENVIRONMENT "OMP_NUM_THREADS=1;CUDA_VISIBLE_DEVICES=")
 endfunction()
 
 # gradus_mpi_test(NAME RANKS 1 2 4 TIMEOUT 60 SOURCES ... DEPENDS ...): one program, run at each rank count.
@@ -22,6 +23,6 @@ function(gradus_mpi_test name)
              --bind-to none --mca pml ob1 --mca btl self,vader --mca mpi_yield_when_idle 1
              -n ${ranks} $<TARGET_FILE:${name}>)
     set_tests_properties(${name}_${ranks} PROPERTIES TIMEOUT ${A_TIMEOUT} PROCESSORS 2
-                         ENVIRONMENT "OMP_NUM_THREADS=1")
+                         ENVIRONMENT "OMP_NUM_THREADS=1;CUDA_VISIBLE_DEVICES=")
   endforeach()
 endfunction()

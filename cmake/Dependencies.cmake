@@ -66,6 +66,18 @@ foreach(folder ${torch_rpath})
   target_link_options(gradus_torch INTERFACE -Wl,-rpath-link,${folder})
 endforeach()
 target_link_options(gradus_torch INTERFACE -Wl,--disable-new-dtags)
+# Where the program finds libgradus_gpu.so.
+list(APPEND CMAKE_BUILD_RPATH ${CMAKE_BINARY_DIR}/lib)
+
+# For libgradus_gpu.so alone.
+add_library(gradus_torch_cuda INTERFACE)
+target_link_libraries(gradus_torch_cuda INTERFACE gradus_torch
+  "-Wl,--no-as-needed" ${torch_lib}/libtorch_cuda.so ${torch_lib}/libc10_cuda.so "-Wl,--as-needed")
+foreach(root ${cuda_root})
+  target_include_directories(gradus_torch_cuda SYSTEM INTERFACE ${root}/include ${root}/include/cccl)
+  file(GLOB cudart ${root}/lib/libcudart.so.*)
+  target_link_libraries(gradus_torch_cuda INTERFACE ${cudart})
+endforeach()
 
 add_library(gradus_nccl INTERFACE)
 target_include_directories(gradus_nccl SYSTEM INTERFACE ${nccl_root}/include)

@@ -10,7 +10,11 @@
 #include <vector>
 
 #include "schemas/base/error.h"
+#include "schemas/base/file.h"
 #include "tests/fakes/temp_folder.h"
+#include "tests/policy/engine_requests.h"
+#include "workers/policy/batching_engine.h"
+#include "workers/policy/cpu_decoder.h"
 #include "workers/policy/hf_folder.h"
 
 namespace gradus {
@@ -29,40 +33,6 @@ struct TestModel {
   TempFolder scratch;
 };
 
-std::vector<TokenId> SomeTokens(int count, Seed seed) {
-  Random random(seed);
-  std::vector<TokenId> tokens;
-  for (int i = 0; i < count; ++i) tokens.push_back(static_cast<TokenId>(random.Below(257)));
-  return tokens;
-}
-
-GenerateRequest Request(SequencePtr context, int samples, int max_tokens, Seed seed) {
-  GenerateRequest request;
-  request.context = std::move(context);
-  request.samples = samples;
-  request.max_tokens = max_tokens;
-  request.seed = seed;
-  return request;
-}
-
-// Submits all at once and waits for all.
-std::vector<std::vector<Continuation>> RunAll(Engine& engine,
-                                              const std::vector<GenerateRequest>& requests) {
-  std::vector<std::promise<std::vector<Continuation>>> promises(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    engine.Generate(requests[i], [&promises, i](std::vector<Continuation> results) {
-      promises[i].set_value(std::move(results));
-    });
-  }
-  std::vector<std::vector<Continuation>> results;
-  for (auto& promise : promises) results.push_back(promise.get_future().get());
-  return results;
-}
-
-std::vector<Continuation> RunOne(Engine& engine, const GenerateRequest& request) {
-  return RunAll(engine, {request})[0];
-}
-
 bool SameBits(const std::vector<Continuation>& a, const std::vector<Continuation>& b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -74,29 +44,6 @@ bool SameBits(const std::vector<Continuation>& a, const std::vector<Continuation
     }
   }
   return true;
-}
-
-// Paths of a small tree: shared roots, shared inner pieces, an empty piece, one-token pieces.
-std::vector<GenerateRequest> TreeRequests() {
-  std::vector<GenerateRequest> requests;
-  Seed seed = 1;
-  for (int root = 0; root < 3; ++root) {
-    SequencePtr node = Extend(nullptr, SomeTokens(11 + root, ++seed));
-    for (int depth = 0; depth < 4; ++depth) {
-      requests.push_back(Request(node, 3 + depth, 5 + 3 * root, ++seed));
-      const SequencePtr side = Extend(node, SomeTokens(depth, ++seed));
-      requests.push_back(Request(side, 2, 9, ++seed));
-      node = Extend(node, SomeTokens(1 + 4 * depth, ++seed));
-    }
-  }
-  for (GenerateRequest& request : requests) request.stop_ids = {10, 32, 101};
-  return requests;
-}
-
-double WaitLogProb(Engine& engine, const SequencePtr& sequence) {
-  std::promise<double> promise;
-  engine.LogProb(sequence, [&](double value) { promise.set_value(value); });
-  return promise.get_future().get();
 }
 
 }  // namespace
@@ -290,6 +237,261 @@ TEST_CASE("a request that makes no sense is refused where it is made") {
   refuse(Request(Extend(nullptr, {1}), 0, 1, 1));
   refuse(Request(Extend(nullptr, {1}), 1, 0, 1));
   CHECK_THROWS_AS(engine->Score(Extend(nullptr, {1}), [](float) {}), Error);
+}
+
+TEST_CASE("a sample ends with the token that completes a stop text, kept in its tokens") {
+  const TestModel model;
+  const auto engine = MakeEngine(model.folder(), EngineOptions{});
+  const Tokenizer tokenizer = Tokenizer::Load(model.folder());
+  GenerateRequest request = Request(Extend(nullptr, SomeTokens(9, 1)), 60, 200, 3);
+  const auto free = RunOne(*engine, request);
+  request.stop_texts = {"e", "ab", "z"};
+  const auto stopped = RunOne(*engine, request);
+  int ended = 0;
+  for (std::size_t i = 0; i < stopped.size(); ++i) {
+    const Continuation& c = stopped[i];
+    CHECK(std::equal(c.tokens.begin(), c.tokens.end(), free[i].tokens.begin()));
+    std::vector<TokenId> before(c.tokens.begin(), c.tokens.end() - 1);
+    const auto contains = [&](const std::vector<TokenId>& tokens) {
+      const std::string text = tokenizer.Decode(tokens);
+      return std::any_of(request.stop_texts.begin(), request.stop_texts.end(),
+                         [&](const std::string& stop) { return text.find(stop) != text.npos; });
+    };
+    CHECK_FALSE(contains(before));
+    CHECK(contains(c.tokens) == (c.reason == StopReason::kStopText));
+    ended += c.reason == StopReason::kStopText;
+  }
+  CHECK(ended > 20);
+  request.stop_texts = {""};
+  CHECK_THROWS_AS(engine->Generate(request, [](std::vector<Continuation>) {}), Error);
+}
+
+TEST_CASE("tokens are told as they come, each sample's in order") {
+  const TestModel model;
+  const auto engine = MakeEngine(model.folder(), {.max_rows = 3});
+  GenerateRequest request = Request(Extend(nullptr, SomeTokens(9, 1)), 5, 12, 3);
+  std::vector<std::vector<TokenId>> told(5);
+  request.on_token = [&](int sample, TokenId id) {
+    told[static_cast<std::size_t>(sample)].push_back(id);
+  };
+  const auto results = RunOne(*engine, request);
+  for (std::size_t i = 0; i < 5; ++i) CHECK(told[i] == results[i].tokens);
+}
+
+namespace {
+
+std::unique_ptr<BatchingEngine> CpuBatching(const std::filesystem::path& folder,
+                                            const EngineOptions& options) {
+  auto decoder = std::make_unique<CpuDecoder>(folder, options.max_rows + options.prefill_tokens,
+                                              options.kv_tokens);
+  return std::make_unique<BatchingEngine>(folder, ModelDigest(folder), std::move(decoder), options);
+}
+
+// Nothing is held for requests that are gone, whatever became of them; `kept` is the one piece that
+// somebody still has.
+void CheckNothingLeft(BatchingEngine& engine, const EngineOptions& options,
+                      const SequencePtr& kept = nullptr) {
+  const auto last = RunOne(engine, Request(Extend(nullptr, {1, 2, 3}), 1, 1, 1));
+  CHECK(last[0].tokens.size() == 1);
+  const EngineUsage usage = engine.Usage();
+  CHECK(usage.rows == 0);
+  CHECK(usage.requests == 0);
+  CHECK(usage.pinned_pieces == 0);
+  CHECK(usage.pieces == (kept ? 2 : 1));
+  CHECK(usage.free_slots == options.kv_tokens - 3 - (kept ? kept->length() : 0));
+}
+
+}  // namespace
+
+TEST_CASE("a cancelled request answers with what it has; the others do not notice") {
+  const TestModel model;
+  const EngineOptions options{.max_rows = 6, .prefill_tokens = 32, .kv_tokens = 1024};
+  const auto engine = CpuBatching(model.folder(), options);
+  const GenerateRequest kept = Request(Extend(nullptr, SomeTokens(20, 1)), 4, 40, 4);
+  const auto undisturbed = RunOne(*engine, kept);
+  for (int round = 0; round < 20; ++round) {
+    // Cancelled by itself after some tokens, while running, waiting or before it was seen.
+    std::vector<std::promise<std::vector<Continuation>>> done(12);
+    std::vector<std::stop_source> sources(done.size());
+    for (std::size_t i = 0; i < done.size(); ++i) {
+      GenerateRequest request =
+          Request(Extend(nullptr, SomeTokens(60, i)), 5, 150, static_cast<Seed>(i));
+      request.cancel = sources[i].get_token();
+      if (i == 0) sources[i].request_stop();
+      request.on_token = [&sources, i, left = round + static_cast<int>(i)](int, TokenId) mutable {
+        if (--left < 0) sources[i].request_stop();
+      };
+      engine->Generate(request, [&done, i](std::vector<Continuation> results) {
+        done[i].set_value(std::move(results));
+      });
+    }
+    CHECK(SameBits(RunOne(*engine, kept), undisturbed));
+    for (std::size_t i = 0; i < done.size(); ++i) {
+      const std::vector<Continuation> results = done[i].get_future().get();
+      REQUIRE(results.size() == 5);
+      int cancelled = 0;
+      for (const Continuation& c : results) {
+        CHECK(c.tokens.size() == c.logprobs.size());
+        CHECK(c.tokens.size() < 150);
+        cancelled += c.reason == StopReason::kCancelled;
+      }
+      CHECK(cancelled > 0);
+      if (i == 0) CHECK(results[0].tokens.empty());
+    }
+    CheckNothingLeft(*engine, options, kept.context);
+  }
+}
+
+namespace {
+
+std::size_t ResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t pages = 0, resident = 0;
+  file >> pages >> resident;
+  return resident * 4096;
+}
+
+}  // namespace
+
+TEST_CASE("ten thousand requests leave nothing behind and take no more memory than a thousand") {
+  const TestModel model;
+  const EngineOptions options{.max_rows = 16, .prefill_tokens = 256, .kv_tokens = 2048};
+  const auto engine = CpuBatching(model.folder(), options);
+  std::size_t after_thousand = 0;
+  Seed seed = 0;
+  for (int batch = 0; batch < 100; ++batch) {
+    std::vector<GenerateRequest> requests;
+    std::stop_source cancel;
+    const SequencePtr root = Extend(nullptr, SomeTokens(10, ++seed));
+    for (int i = 0; i < 100; ++i) {
+      ++seed;
+      requests.push_back(Request(Extend(root, SomeTokens(2, seed)), 2, 4, seed));
+      if (i % 7 == 0) requests.back().cancel = cancel.get_token();
+      if (i % 5 == 0) requests.back().stop_texts = {"q"};
+      if (i % 11 == 0) requests.back().stop_ids = {1, 2, 3, 4, 5};
+    }
+    requests[40].on_token = [&](int, TokenId) { cancel.request_stop(); };
+    RunAll(*engine, requests);
+    if (batch == 9) after_thousand = ResidentBytes();
+  }
+  CheckNothingLeft(*engine, options);
+  CHECK(ResidentBytes() < after_thousand + (4u << 20));
+}
+
+TEST_CASE("an arena of few slots computes more and gives the same, and counts what it drops") {
+  const TestModel model;
+  const auto requests = TreeRequests();
+  const auto wide = CpuBatching(model.folder(), {.max_rows = 8, .kv_tokens = 4096});
+  const auto narrow = CpuBatching(model.folder(), {.max_rows = 8, .kv_tokens = 64});
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    const auto expected = RunAll(*wide, requests), results = RunAll(*narrow, requests);
+    for (std::size_t i = 0; i < requests.size(); ++i) CHECK(SameBits(expected[i], results[i]));
+  }
+  CHECK(wide->Counters().pieces_evicted == 0);
+  CHECK(narrow->Counters().pieces_evicted > 0);
+  CHECK(narrow->Counters().tokens_prefilled > wide->Counters().tokens_prefilled);
+  CHECK(narrow->Counters().tokens_generated == wide->Counters().tokens_generated);
+  CHECK(narrow->Usage().free_slots <= 64);
+}
+
+TEST_CASE("a hostile model folder is one clear error, whatever is wrong with it") {
+  const TestModel model;
+  namespace fs = std::filesystem;
+  const auto refuse = [&](const char* what, const auto& spoil, const char* reason) {
+    CAPTURE(std::string(what));
+    const TempFolder scratch;
+    const fs::path folder = scratch / "m";
+    fs::copy(model.folder(), folder);
+    spoil(folder);
+    try {
+      MakeEngine(folder, {.device = EngineDevice::kCpu, .kv_tokens = 256});
+      FAIL_CHECK("no error");
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      CHECK_MESSAGE(message.find(reason) != std::string::npos, message);
+      CHECK(message.find('\n') == std::string::npos);
+      CHECK(error.code() == ExitCode::kBadInput);
+    }
+  };
+  const auto weights = [](const fs::path& folder) { return folder / "model.safetensors"; };
+  const auto index = [](const fs::path& folder, const std::string& place) {
+    fs::rename(folder / "model.safetensors", folder / "part.safetensors");
+    WriteBytes(folder / "model.safetensors.index.json",
+               "{\"weight_map\":{\"model.norm.weight\":\"" + place + "\"}}");
+  };
+  refuse(
+      "truncated", [&](const fs::path& m) { fs::resize_file(weights(m), 5000); }, "file");
+  refuse(
+      "empty", [&](const fs::path& m) { fs::resize_file(weights(m), 0); }, "too few");
+  refuse(
+      "gone", [&](const fs::path& m) { fs::remove(weights(m)); }, "model.safetensors");
+  refuse(
+      "a folder in its place",
+      [&](const fs::path& m) {
+        fs::remove(weights(m));
+        fs::create_directory(weights(m));
+      },
+      "");
+  refuse(
+      "a dangling link",
+      [&](const fs::path& m) {
+        fs::remove(weights(m));
+        fs::create_symlink("nowhere", weights(m));
+      },
+      "model.safetensors");
+  refuse(
+      "a link to itself",
+      [&](const fs::path& m) {
+        fs::remove(weights(m));
+        fs::create_symlink("model.safetensors", weights(m));
+      },
+      "model.safetensors");
+  refuse(
+      "a file that is not finite",
+      [&](const fs::path& m) {
+        std::fstream file(weights(m), std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(-4, std::ios::end);
+        const float bad = std::nanf("");
+        file.write(reinterpret_cast<const char*>(&bad), 4);
+      },
+      "value");
+  refuse(
+      "another shape",
+      [&](const fs::path& m) {
+        std::string config = ReadFile(m / "config.json");
+        const std::string key = "\"intermediate_size\": 80";
+        REQUIRE(config.find(key) != std::string::npos);
+        config.replace(config.find(key), key.size(), "\"intermediate_size\": 96");
+        WriteBytes(m / "config.json", config);
+      },
+      "has shape");
+  refuse(
+      "no config.json", [&](const fs::path& m) { fs::remove(m / "config.json"); }, "config.json");
+  refuse(
+      "an index that leaves the folder",
+      [&](const fs::path& m) { index(m, "../part.safetensors"); }, "names no file of this folder");
+  refuse(
+      "an index with an absolute path",
+      [&](const fs::path& m) { index(m, (m / "part.safetensors").string()); },
+      "names no file of this folder");
+  refuse(
+      "an index that names the folder itself", [&](const fs::path& m) { index(m, "."); }, "");
+  refuse(
+      "an index that names a tensor twice",
+      [&](const fs::path& m) {
+        index(m, "part.safetensors\",\"model.norm.weight\":\"part.safetensors");
+      },
+      "duplicate key");
+}
+
+TEST_CASE("weights behind a symbolic link are read: caches of checkpoints are built so") {
+  const TestModel model;
+  const TempFolder scratch;
+  std::filesystem::copy(model.folder(), scratch / "m");
+  std::filesystem::rename(scratch / "m" / "model.safetensors", scratch / "blob");
+  std::filesystem::create_symlink("../blob", scratch / "m" / "model.safetensors");
+  CHECK(MakeEngine(scratch / "m", EngineOptions{})->ModelDigest() ==
+        MakeEngine(model.folder(), EngineOptions{})->ModelDigest());
 }
 
 }  // namespace gradus

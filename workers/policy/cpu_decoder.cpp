@@ -6,9 +6,6 @@
 #include <utility>
 
 #include "schemas/base/error.h"
-#include "workers/policy/decoder_parts.h"
-#include "workers/policy/folder_weights.h"
-#include "workers/policy/safetensors.h"
 
 namespace gradus {
 namespace {
@@ -25,119 +22,12 @@ float* Row(FloatBuffer& buffer, std::size_t row, int stride) {
 
 }  // namespace
 
-CpuDecoder::CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens)
-    : config_(ReadModelConfig(folder)) {
-  LoadWeights(folder);
+CpuDecoder::CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens,
+                       const std::filesystem::path& shared_folder, const std::string& digest)
+    : config_(ReadModelConfig(folder)), sampler_(config_.vocab_size) {
+  LoadWeights(folder, shared_folder, digest);
   MakeBuffers(max_rows, kv_tokens);
   MakeRotations();
-}
-
-void CpuDecoder::LoadWeights(const std::filesystem::path& folder) {
-  for (int i = 0; i < config_.num_layers; ++i) MakeLayer(i);
-  head_ = PackedMatrix(config_.vocab_size, config_.hidden_size);
-  const FolderWeights weights(folder);
-  for (const ParameterShape& parameter : DecoderParameters(config_)) {
-    const StoredTensor& stored = weights.Get(parameter.name, parameter.shape);
-    std::vector<float> values(static_cast<std::size_t>(stored.Elements()));
-    CopyToFloat(stored, parameter.name, values.data());
-    TakeParameter(parameter, std::move(values));
-  }
-  if (config_.tie_embeddings) head_.Fill(0, config_.vocab_size, embedding_.data());
-  if (std::filesystem::exists(folder / kValueHeadFile)) LoadValueHead(folder);
-}
-
-void CpuDecoder::MakeLayer(int index) {
-  const ModelConfig& c = config_;
-  const int q = c.num_heads * c.head_dim, kv = c.num_kv_heads * c.head_dim;
-  Layer& layer = layers_.emplace_back();
-  layer.window = c.windows.at(static_cast<std::size_t>(index));
-  layer.qkv = PackedMatrix(q + 2 * kv, c.hidden_size);
-  layer.qkv_bias = Rows(1, layer.qkv.stride());
-  layer.output = PackedMatrix(c.hidden_size, q);
-  layer.gate_up = PackedMatrix(2 * c.intermediate_size, c.hidden_size);
-  layer.down = PackedMatrix(c.hidden_size, c.intermediate_size);
-}
-
-// Puts a parameter where the kernels want it: all families end in the same fused matrices.
-void CpuDecoder::TakeParameter(const ParameterShape& parameter, std::vector<float> values) {
-  using Part = DecoderPart;
-  const Part part = parameter.part;
-  if (part == Part::kEmbedding) {
-    embedding_ = std::move(values);
-  } else if (part == Part::kFinalNorm) {
-    final_norm_ = std::move(values);
-  } else if (part == Part::kHead) {
-    head_.Fill(0, config_.vocab_size, values.data());
-  } else {
-    TakeLayerParameter(layers_.at(static_cast<std::size_t>(parameter.layer)), parameter,
-                       std::move(values));
-  }
-}
-
-void CpuDecoder::TakeLayerParameter(Layer& layer, const ParameterShape& parameter,
-                                    std::vector<float> values) {
-  using Part = DecoderPart;
-  const int q = config_.num_heads * config_.head_dim, kv = config_.num_kv_heads * config_.head_dim;
-  const auto fill = [&](PackedMatrix& matrix, int first) {
-    matrix.Fill(first, static_cast<int>(parameter.shape[0]), values.data());
-  };
-  const auto bias = [&](int first) {
-    std::copy(values.begin(), values.end(), layer.qkv_bias.data() + first);
-  };
-  switch (parameter.part) {
-    case Part::kInputNorm:
-      layer.input_norm = std::move(values);
-      return;
-    case Part::kPostNorm:
-      layer.post_norm = std::move(values);
-      return;
-    case Part::kQNorm:
-      layer.q_norm = std::move(values);
-      return;
-    case Part::kKNorm:
-      layer.k_norm = std::move(values);
-      return;
-    case Part::kQ:
-    case Part::kQkv:
-      return fill(layer.qkv, 0);
-    case Part::kK:
-      return fill(layer.qkv, q);
-    case Part::kV:
-      return fill(layer.qkv, q + kv);
-    case Part::kQBias:
-      return bias(0);
-    case Part::kKBias:
-      return bias(q);
-    case Part::kVBias:
-      return bias(q + kv);
-    case Part::kO:
-      return fill(layer.output, 0);
-    case Part::kGate:
-    case Part::kGateUp:
-      return fill(layer.gate_up, 0);
-    case Part::kUp:
-      return fill(layer.gate_up, config_.intermediate_size);
-    case Part::kDown:
-      return fill(layer.down, 0);
-    default:
-      Fail("no such part of a layer");
-  }
-}
-
-void CpuDecoder::LoadValueHead(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / kValueHeadFile;
-  const SafetensorsFile file(path);
-  const auto read = [&](const char* name, std::int64_t count, float* out) {
-    const auto found = file.tensors().find(name);
-    if (found == file.tensors().end() || found->second.Elements() != count) {
-      Fail("{}: {} is missing or has the wrong shape", path.string(), name);
-    }
-    CopyToFloat(found->second, name, out);
-  };
-  has_value_head_ = true;
-  value_weight_.resize(static_cast<std::size_t>(config_.hidden_size));
-  read(kValueWeightName, config_.hidden_size, value_weight_.data());
-  read(kValueBiasName, 1, &value_bias_);
 }
 
 void CpuDecoder::MakeBuffers(int max_rows, int kv_tokens) {
@@ -184,8 +74,7 @@ void CpuDecoder::Embed(std::span<const TokenRow> rows) {
   const auto size = static_cast<std::size_t>(config_.hidden_size);
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     std::memcpy(Row(hidden_, r, hidden_stride_),
-                embedding_.data() + static_cast<std::size_t>(rows_[r].token) * size,
-                size * sizeof(float));
+                embedding_ + static_cast<std::size_t>(rows_[r].token) * size, size * sizeof(float));
   }
 }
 
@@ -232,7 +121,7 @@ void CpuDecoder::StoreKeys(const Layer& layer) {
   const int d = config_.head_dim;
   const std::size_t bytes = static_cast<std::size_t>(d) * sizeof(float);
   for (std::size_t r = 0; r < rows_.size(); ++r) {
-    const auto slot = static_cast<std::size_t>(rows_[r].slots[rows_[r].position]);
+    const auto slot = static_cast<std::size_t>(rows_[r].slot);
     float* key = Row(qkv_, r, qkv_stride_) + config_.num_heads * d;
     const float* value = key + config_.num_kv_heads * d;
     for (int g = 0; g < config_.num_kv_heads; ++g) {
@@ -325,6 +214,45 @@ float CpuDecoder::RawValue(int output) const {
   const float* hidden =
       normed_.data() + static_cast<std::size_t>(output) * static_cast<std::size_t>(hidden_stride_);
   return Dot(hidden, value_weight_.data(), config_.hidden_size) + value_bias_;
+}
+
+void CpuDecoder::Compute(const Pass& pass, PassResult& result) {
+  const int outputs = Forward(pass.rows);
+  Require(outputs == static_cast<int>(pass.wishes.size()), "the pass lost an output row");
+  Require(pass.steps == 1 && pass.copies.empty(), "the CPU takes single steps and any slots");
+  result.draws.clear();
+  result.tops.clear();
+  result.values.assign(pass.wishes.size(), 0);
+  for (int first = 0; first < outputs; first += kLogitRows) {
+    const int count = std::min(kLogitRows, outputs - first);
+    const std::span wishes(pass.wishes.data() + first, static_cast<std::size_t>(count));
+    const bool wanted = std::any_of(wishes.begin(), wishes.end(), [](const OutputWish& wish) {
+      return wish.kind != OutputWish::Kind::kValue;
+    });
+    const float* logits = wanted ? Logits(first, count) : nullptr;
+    for (int i = 0; i < count; ++i) {
+      const float* row =
+          wanted ? logits + static_cast<std::ptrdiff_t>(i) * head_.stride() : nullptr;
+      Grant(wishes[static_cast<std::size_t>(i)], first + i, row, result);
+    }
+  }
+}
+
+void CpuDecoder::Grant(const OutputWish& wish, int output, const float* logits,
+                       PassResult& result) {
+  double& value = result.values[static_cast<std::size_t>(output)];
+  if (wish.kind == OutputWish::Kind::kValue) {
+    value = static_cast<double>(RawValue(output));
+  } else if (wish.kind == OutputWish::Kind::kLogProb) {
+    value = sampler_.LogProb(logits, wish.next);
+  } else {
+    if (wish.top > 0) result.tops.push_back(sampler_.Top(logits, wish.top));
+    for (int i = 0; i < wish.samples; ++i) {
+      const Seed seed = MixSeed(wish.seed, static_cast<std::uint64_t>(wish.first_sample + i),
+                                static_cast<std::uint64_t>(wish.position));
+      result.draws.push_back(sampler_.Draw(logits, *wish.sampling, seed));
+    }
+  }
 }
 
 }  // namespace gradus

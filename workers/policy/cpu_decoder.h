@@ -5,45 +5,33 @@
 #include <vector>
 
 #include "workers/policy/cpu_kernels.h"
+#include "workers/policy/decoder_backend.h"
 #include "workers/policy/decoder_parts.h"
 #include "workers/policy/model_config.h"
+#include "workers/policy/shared_floats.h"
 
 namespace gradus {
 
-// One token of some sequence, to be computed. slots[0 … position] are the arena slots of its path,
-// its own last; they must stay valid during the pass.
-struct TokenRow {
-  std::int32_t token = 0;
-  int position = 0;
-  const std::int32_t* slots = nullptr;
-  int rope_table = 0;   // RopeConfig::TableOf its sequence's length.
-  bool output = false;  // Its final hidden state is wanted.
-};
-
-// A decoder's weights, packed for the CPU kernels, with its key/value arena: one pass computes any
-// mix of rows of many sequences. Not thread-safe.
-class CpuDecoder {
+// The decoder on one CPU core, in float32: a row's bits depend on the row alone, never on the
+// others of the pass.
+class CpuDecoder final : public DecoderBackend {
  public:
-  // `max_rows` bounds the rows of one pass, `kv_tokens` the slots of the arena.
-  CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens);
+  // `max_rows` bounds the rows of one pass, `kv_tokens` the slots of the arena. The large weights
+  // are shared through `shared_folder` by the processes of the host whose model has the same
+  // `digest`;
+  // "": in private memory.
+  CpuDecoder(const std::filesystem::path& folder, int max_rows, int kv_tokens,
+             const std::filesystem::path& shared_folder = {}, const std::string& digest = {});
 
-  // Computes all rows, writes their keys and values into the arena and returns how many final
-  // hidden states, those of the rows with `output` in order, are ready for Logits and RawValue. A
-  // row may read the keys of other rows of the same pass.
-  int Forward(std::span<const TokenRow> rows);
-
-  static constexpr int kLogitRows = 96;  // Outputs per Logits call.
-  // Logits of outputs [first, first + count): row i at the result + i · logit_stride().
-  const float* Logits(int first, int count);
-  int logit_stride() const { return head_.stride(); }
-  float RawValue(int output) const;
-
-  const ModelConfig& config() const { return config_; }
-  bool has_value_head() const { return has_value_head_; }
-  // Longest sequence: what the model allows and the arena can hold.
-  int max_length() const { return max_length_; }
+  const ModelConfig& config() const override { return config_; }
+  bool has_value_head() const override { return has_value_head_; }
+  int kv_tokens() const override { return static_cast<int>(kv_tokens_); }
+  SlotLayout layout() const override { return SlotLayout::kAny; }
+  int max_steps() const override { return 1; }
+  void Compute(const Pass& pass, PassResult& result) override;
 
  private:
+  static constexpr int kLogitRows = 96;  // Outputs per Logits call.
   struct Layer {
     std::vector<float> input_norm, post_norm;
     std::vector<float> q_norm, k_norm;  // Empty: the family has none.
@@ -52,11 +40,22 @@ class CpuDecoder {
     FloatBuffer qkv_bias;
     std::size_t cache = 0;  // Offset of this layer's keys in the arenas.
   };
-  void LoadWeights(const std::filesystem::path& folder);
+  // Computes all rows and returns how many final hidden states, those of the rows with `output` in
+  // order, are ready for Logits and RawValue.
+  int Forward(std::span<const TokenRow> rows);
+  // Logits of outputs [first, first + count): row i at the result + i · head_.stride().
+  const float* Logits(int first, int count);
+  float RawValue(int output) const;
+  void Grant(const OutputWish& wish, int output, const float* logits, PassResult& result);
+  void LoadWeights(const std::filesystem::path& folder, const std::filesystem::path& shared_folder,
+                   const std::string& digest);
+  std::size_t PlaceWeights(const float* base);
+  void ReadParameters(const std::filesystem::path& folder, float* base);
   void LoadValueHead(const std::filesystem::path& folder);
   void MakeLayer(int index);
-  void TakeParameter(const ParameterShape& parameter, std::vector<float> values);
-  void TakeLayerParameter(Layer& layer, const ParameterShape& parameter, std::vector<float> values);
+  void TakeParameter(const ParameterShape& parameter, std::vector<float> values, float* base);
+  void TakeLayerParameter(Layer& layer, const ParameterShape& parameter, std::vector<float> values,
+                          float* base);
   void MakeBuffers(int max_rows, int kv_tokens);
   void MakeRotations();
   void Embed(std::span<const TokenRow> rows);
@@ -70,10 +69,13 @@ class CpuDecoder {
 
   ModelConfig config_;
   bool has_value_head_ = false;
-  std::vector<float> embedding_, final_norm_, value_weight_;
+  SharedFloats packed_;               // What embedding_ and all matrices point into.
+  const float* embedding_ = nullptr;  // [vocabulary, hidden]
+  std::vector<float> final_norm_, value_weight_;
   float value_bias_ = 0;
   std::vector<Layer> layers_;
   PackedMatrix head_;
+  TokenSampler sampler_;
   int max_length_ = 0;
 
   int head_stride_ = 0;  // head_dim padded to whole vectors.

@@ -205,16 +205,10 @@ FloatBuffer::FloatBuffer(std::size_t count) {
   data_ = std::unique_ptr<float[], UnmapFloats>(static_cast<float*>(address), UnmapFloats{bytes});
 }
 
-PackedMatrix::PackedMatrix(int outputs, int inputs)
-    : outputs_(outputs),
-      inputs_(inputs),
-      panels_(static_cast<std::size_t>(RoundUp(outputs, kPanel)) *
-              static_cast<std::size_t>(inputs)) {}
-
-void PackedMatrix::Fill(int first, int count, const float* weights) {
+void PackedMatrix::Pack(int first, int count, const float* weights, float* panels) const {
   for (int n = 0; n < count; ++n) {
     const int out = first + n;
-    float* panel = panels_.data() + static_cast<std::ptrdiff_t>(out / kPanel) * kPanel * inputs_;
+    float* panel = panels + static_cast<std::ptrdiff_t>(out / kPanel) * kPanel * inputs_;
     const float* row = weights + static_cast<std::ptrdiff_t>(n) * inputs_;
     for (int k = 0; k < inputs_; ++k) panel[k * kPanel + out % kPanel] = row[k];
   }

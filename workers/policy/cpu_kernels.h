@@ -29,23 +29,29 @@ class FloatBuffer {
   std::unique_ptr<float[], UnmapFloats> data_;
 };
 
-// A weight matrix [outputs, inputs] packed for Multiply.
+// A weight matrix [outputs, inputs] packed for Multiply, in memory of others.
 class PackedMatrix {
  public:
   static constexpr int kPanel = 16;  // Outputs per panel.
   static constexpr int kTile = 6;    // Rows per register tile: batches are padded to a multiple.
   PackedMatrix() = default;
-  PackedMatrix(int outputs, int inputs);
-  // Fills outputs [first, first + count) from row-major weights [count, inputs].
-  void Fill(int first, int count, const float* weights);
+  PackedMatrix(int outputs, int inputs) : outputs_(outputs), inputs_(inputs) {}
+  // Floats that the packed weights take.
+  std::size_t Size() const {
+    return static_cast<std::size_t>(stride()) * static_cast<std::size_t>(inputs_);
+  }
+  // Packs row-major weights [count, inputs] as outputs [first, first + count) into `panels`, which
+  // holds Size() floats, zeros where nothing is packed.
+  void Pack(int first, int count, const float* weights, float* panels) const;
+  void Use(const float* panels) { panels_ = panels; }
   int outputs() const { return outputs_; }
   int stride() const { return RoundUp(outputs_, kPanel); }
   int inputs() const { return inputs_; }
-  const float* panels() const { return panels_.data(); }
+  const float* panels() const { return panels_; }
 
  private:
   int outputs_ = 0, inputs_ = 0;
-  FloatBuffer panels_;
+  const float* panels_ = nullptr;
 };
 
 enum class Start { kZero, kBias, kAccumulate };

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,12 +57,18 @@ struct GenerateRequest {
   int samples = 1;
   int max_tokens = 64;            // Per sample, stop token included.
   std::vector<TokenId> stop_ids;  // A sample ends with the first of these (kept in its tokens).
+  // A sample ends with the token that completes one of these in its decoded text (kept too).
+  std::vector<std::string> stop_texts;
   SamplingOptions sampling;
   Seed seed = 0;       // Sample i at position p of the sequence draws from MixSeed(seed, i, p).
   int top_logits = 0;  // > 0: the first continuation's `top` receives that many.
+  // Once stopped, the request ends at the next tick: it answers with what it has.
+  std::stop_token cancel;
+  // Called for every token of a sample as it comes, on the engine's thread.
+  std::function<void(int sample, TokenId id)> on_token;
 };
 
-enum class StopReason : std::uint8_t { kStopId, kMaxTokens, kContextFull };
+enum class StopReason : std::uint8_t { kStopId, kStopText, kMaxTokens, kContextFull, kCancelled };
 struct Continuation {
   std::vector<TokenId> tokens;
   std::vector<float>
@@ -75,13 +82,20 @@ struct EngineCounters {
   std::uint64_t tokens_generated = 0;  // Sampled.
   std::uint64_t tokens_prefilled = 0;  // Context tokens computed.
   std::uint64_t tokens_scored = 0;
-  double busy_s = 0;  // Time inside forward passes and sampling.
+  std::uint64_t pieces_evicted = 0;  // Cached pieces that others' room was taken from.
+  double busy_s = 0;                 // Time inside forward passes and sampling.
 };
 
+enum class EngineDevice : std::uint8_t { kAuto, kCpu, kCuda };
+enum class EngineType : std::uint8_t { kAuto, kFloat32, kBfloat16 };
+
 struct EngineOptions {
-  int max_rows = 512;         // Sequences decoded at once.
-  int prefill_tokens = 2048;  // Context tokens computed per tick.
+  EngineDevice device = EngineDevice::kAuto;  // A GPU where one is usable, else the CPU.
+  EngineType dtype = EngineType::kAuto;       // bfloat16 on a GPU, float32 on the CPU.
+  int max_rows = 512;                         // Sequences decoded at once.
+  int prefill_tokens = 2048;                  // Context tokens computed per tick.
   int kv_tokens = 262144;     // Key/value arena in tokens; least recently used pieces are evicted.
+  bool share_weights = true;  // On the CPU: one copy of a model for all processes of a host.
   double ppm_scale = 1.0;     // Score = tanh(raw / scale): 1 in the paper, 5 in the released code.
 };
 void Bind(Settings& settings, EngineOptions& options);

@@ -13,6 +13,12 @@ namespace {
 
 constexpr const char* kIndex = "model.safetensors.index.json";
 
+// A link that leads nowhere, or in a circle, is nothing.
+bool IsThere(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
 std::string ShapeText(const std::vector<std::int64_t>& shape) {
   std::string text;
   for (std::int64_t extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);
@@ -41,8 +47,8 @@ std::map<std::string, std::string> ReadIndex(const std::filesystem::path& index)
 
 std::vector<std::filesystem::path> WeightFiles(const std::filesystem::path& folder) {
   const std::filesystem::path index = folder / kIndex;
-  if (!std::filesystem::exists(index)) {
-    if (!std::filesystem::exists(folder / "model.safetensors")) {
+  if (!IsThere(index)) {
+    if (!IsThere(folder / "model.safetensors")) {
       Fail("{}: holds neither model.safetensors nor {}", folder.string(), kIndex);
     }
     return {folder / "model.safetensors"};
@@ -66,7 +72,7 @@ FolderWeights::FolderWeights(const std::filesystem::path& folder) : folder_(fold
       files[name] = path.filename().string();
     }
   }
-  if (!std::filesystem::exists(folder / kIndex)) return;
+  if (!IsThere(folder / kIndex)) return;
   for (const auto& [name, file] : ReadIndex(folder / kIndex)) {
     if (files.count(name) == 0 || files[name] != file) {
       Fail("{}: {} says that {} is in {}, which lacks it", folder.string(), kIndex, name, file);

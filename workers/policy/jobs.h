@@ -5,6 +5,8 @@
 
 #include "workers/policy/engine.h"
 #include "workers/policy/kv_arena.h"
+#include "workers/policy/sampling.h"
+#include "workers/policy/stop_text.h"
 
 namespace gradus {
 
@@ -23,14 +25,15 @@ struct Job {
   // logits.
   int rope_table = 0;
   std::vector<SequencePtr> path;
-  std::vector<CachedPiece*> pieces;
+  PathPlace place;                         // Its slots are those of the context, by position.
+  int copied = 0;                          // Context tokens whose keys are where attention reads.
   std::vector<TokenId> tokens;             // kLogProb: the path's tokens.
-  std::vector<std::int32_t> slots;         // Of the context, by position.
   std::vector<std::int32_t> first_suffix;  // Reserved at admission: one sample can always run.
   int next = 0;                            // kLogProb: first position not yet computed.
   bool context_done = false;
 
-  std::vector<float> logits;  // At the context's last token, for samples not yet started.
+  std::vector<TokenDraw> first_draws;  // By sample; there once the context is done.
+  std::vector<StopText> stop_texts;    // By sample, of a request with stop texts.
   std::vector<Continuation> results;
   int started = 0, finished = 0;
   double sum = 0;        // kScore: the raw value; kLogProb: the sum so far.

@@ -124,7 +124,8 @@ std::int64_t StoredTensor::Elements() const {
 
 struct SafetensorsFile::Mapping {
   explicit Mapping(const std::filesystem::path& path) {
-    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // A pipe in its place must not make us wait.
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd) Fail("{}: {}", path.string(), std::strerror(errno));
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {

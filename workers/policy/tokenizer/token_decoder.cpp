@@ -126,7 +126,20 @@ void TokenDecoder::Add(std::int32_t id, std::string_view entry) {
 
 bool TokenDecoder::IsFree(std::int32_t id) const {
   const auto index = static_cast<std::size_t>(id);
-  return index >= texts_.size() || texts_[index].empty();
+  return id < 0 || index >= texts_.size() || texts_[index].empty();
+}
+
+bool TokenDecoder::IsFallbackByte(std::int32_t id) const {
+  return !byte_level_ && FallbackByte(texts_[static_cast<std::size_t>(id)]) >= 0;
+}
+
+bool TokenDecoder::GrowsAtTheEnd() const {
+  bool fused = false;
+  for (const Step& step : steps_) {
+    if (fused && (step.kind != Kind::kStrip || step.stop > 0)) return false;
+    fused = fused || step.kind == Kind::kFuse;
+  }
+  return true;
 }
 
 std::string TokenDecoder::Decode(std::span<const std::int32_t> ids) const {

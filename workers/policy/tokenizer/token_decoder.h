@@ -17,7 +17,10 @@ class TokenDecoder {
   // Throws Error naming an unsupported component.
   TokenDecoder(const Json& json, const std::string& origin);
   void Add(std::int32_t id, std::string_view entry);
-  bool IsFree(std::int32_t id) const;  // No entry has this id.
+  bool IsFree(std::int32_t id) const;          // No entry has this id.
+  bool IsFallbackByte(std::int32_t id) const;  // Joins the bytes beside it. REQUIRES: not free.
+  // No step looks at the end of the whole text.
+  bool GrowsAtTheEnd() const;
   // Valid UTF-8; bytes that form none become U+FFFD. Ids without an entry stand for nothing.
   std::string Decode(std::span<const std::int32_t> ids) const;
   bool byte_level() const { return byte_level_; }

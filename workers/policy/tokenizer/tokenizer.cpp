@@ -157,6 +157,13 @@ std::string Tokenizer::Decode(const std::vector<TokenId>& ids) const {
   return impl_->decoder.Decode(ids);
 }
 
+Tokenizer::Join Tokenizer::JoinOf(TokenId id) const {
+  if (impl_->decoder.IsFree(id)) return Join::kNothing;
+  return impl_->decoder.IsFallbackByte(id) ? Join::kByte : Join::kText;
+}
+
+bool Tokenizer::GrowsAtTheEnd() const { return impl_->decoder.GrowsAtTheEnd(); }
+
 std::optional<TokenId> Tokenizer::IdOf(std::string_view token) const {
   return impl_->IdOf(std::string(token));
 }

@@ -28,6 +28,13 @@ class Tokenizer {
   std::vector<TokenId> EncodeWithSpecials(std::string_view text) const;
   // Keeps added tokens; invalid UTF-8 becomes U+FFFD.
   std::string Decode(const std::vector<TokenId>& ids) const;
+  // How a token's text joins the text before it: a byte token forms characters with those beside
+  // it.
+  enum class Join : std::uint8_t { kNothing, kByte, kText };
+  Join JoinOf(TokenId id) const;
+  // A longer sequence's text begins with that of its beginning, incomplete characters aside. Not so
+  // where the decoder strips or replaces at the end of the whole text.
+  bool GrowsAtTheEnd() const;
   std::optional<TokenId> IdOf(
       std::string_view token) const;           // An added token or a vocabulary entry.
   bool IsAdded(std::string_view token) const;  // Found in text before anything else.
