@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +26,21 @@ using Json = nlohmann::ordered_json;
 using Tokens = std::vector<std::int32_t>;
 
 constexpr int kByteTokens = 257;  // What a random model's tokenizer has without added tokens.
+
+double ProcessorSeconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// Neighbouring differences.
+std::vector<double> Between(const std::vector<double>& ends) {
+  std::vector<double> steps;
+  for (std::size_t i = 1; i < ends.size(); ++i) steps.push_back(ends[i] - ends[i - 1]);
+  return steps;
+}
 
 // What a workload asks of the machine in one step.
 struct Work {
@@ -176,20 +193,18 @@ class Bench {
   Json Measure(const Work& work, Train train) {
     std::optional<KernelTimes> times;
     std::map<std::string, double> kinds;
-    std::vector<double> ends;
+    std::vector<double> ends, processor;
     TrainCallbacks callbacks;
     callbacks.progress = [&](const TrainProgress& progress) {
       ends.push_back(MonotonicSeconds());
+      processor.push_back(ProcessorSeconds());
       if (progress.step == 1) times.emplace();
       if (progress.step == progress.steps) kinds = times->Seconds();
     };
     train(callbacks);
     times.reset();
-    std::vector<double> steps;
-    for (std::size_t i = 1; i < ends.size(); ++i) steps.push_back(ends[i] - ends[i - 1]);
     const double whole = ends.back() - ends.front();
-    std::nth_element(steps.begin(), steps.begin() + std::ptrdiff_t(steps.size() / 2), steps.end());
-    const double median = steps[steps.size() / 2];
+    const double median = Median(Between(ends));
     double rest = whole;
     Json split;
     for (const auto& [kind, seconds] : kinds) {
@@ -200,6 +215,7 @@ class Bench {
     return {{"tokens", work.tokens},
             {"computed_tokens", work.computed},
             {"step_s", median},
+            {"step_processor_s", Median(Between(processor))},
             {"tokens_per_s", work.tokens / median},
             {"gflops", Flops(work) / median / 1e9},
             {"share_of_compute_bound", Flops(work) / median / bounds_.flops},

@@ -5,9 +5,9 @@ Needs the packages torch, transformers, tokenizers and safetensors. Without --sp
 for 50 steps, supervised and on pairs by every objective, prints the largest difference of the losses of a step, and fails
 when one exceeds 1e-4. With --speed: whole steps on one core in turn with the fastest of three ways to write the loop (packed
 with restarting positions, padded batches of like length, one row at a time), all with fused AdamW and logits at supervised
-positions only.
+positions only; compared by processor seconds, so that neighbours on the machine disturb less.
 Usage: compare_training.py build/gradus [--steps 50]
-       compare_training.py build/gradus --speed [--rows 24] [--pack-tokens 1024] [--repeat 3]
+       compare_training.py build/gradus --speed [--rows 24] [--pack-tokens 1280] [--repeat 3]
 """
 import argparse
 import json
@@ -27,6 +27,7 @@ import torch.nn.functional as F  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM  # noqa: E402
+import transformers  # noqa: E402
 
 LIMIT = 1e-4
 EOS = 256
@@ -279,15 +280,16 @@ def compare_speed(program, rows, pack_tokens, repeat, steps):
         for _ in range(repeat):
             last = gradus()
             for kind, (loop, loss) in loops.items():
-                seconds[kind, "gradus"].append(last[kind]["step_s"])
+                seconds[kind, "gradus"].append(last[kind]["step_processor_s"])
                 for way in ways[kind]:
-                    start = time.monotonic()
+                    start = time.process_time()
                     loop.step(way, loss)
-                    seconds[kind, way].append(time.monotonic() - start)
+                    seconds[kind, way].append(time.process_time() - start)
+            print({" ".join(key): round(times[-1], 2) for key, times in seconds.items()}, flush=True)
     for kind in ways:
         rates = {way: tokens[kind] / statistics.median(seconds[kind, way]) for way in (*ways[kind], "gradus")}
         best = max(ways[kind], key=lambda way: rates[way])
-        print(kind + ": " + ", ".join(f"{way} {rate:.0f}" for way, rate in rates.items()) + f" tokens/s; gradus is "
+        print(kind + ": " + ", ".join(f"{way} {rate:.0f}" for way, rate in rates.items()) + f" tokens per processor second; gradus is "
               f"{rates['gradus'] / rates[best]:.2f} times the fastest loop ({best})")
     print(json.dumps(last, indent=1))
     return True
@@ -303,6 +305,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    transformers.logging.disable_progress_bar()
     if arguments.speed:
         good = compare_speed(arguments.gradus, arguments.rows, arguments.pack_tokens, arguments.repeat, arguments.steps or 2)
     else:

@@ -34,7 +34,7 @@ double PairCount(PpmObjective objective, const PreferencePair& pair);
 // for a mean, 1 for a sum). With r the raw value or, where `tanh`, its tanh:
 //   bradley_terry  Σ -log σ(r⁺ - r⁻) / (n_pos · n_neg), rStar-Math eq. 4;
 //   pqm            Σ weighted (r - Q)² over both sides, Q the step's mean value from the search
-//                  (rStar-Math §4.3, the Q-value baseline); of whole trajectories the outcome ±1;
+//                  (the PQM of rStar-Math's ablation); of whole trajectories the outcome ±1;
 //   orm            Σ weighted cross-entropy of σ(value) with the outcome of whole trajectories.
 at::Tensor PreferenceLoss(const Model& model, const Pairs& pairs, PpmObjective objective, bool tanh,
                           double count, bool recompute = false);
