@@ -1,48 +1,68 @@
 #include "trainer/losses.h"
 
-#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/tanh.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
+
+#include "trainer/pair_layout.h"
 
 namespace gradus {
 namespace {
 
-using Tokens = std::vector<std::int32_t>;
+template <class T>
+at::Tensor ToTensor(const std::vector<T>& values, at::ScalarType type, const at::Tensor& like) {
+  at::Tensor tensor = at::empty({std::int64_t(values.size())}, type);
+  std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<T>());
+  return tensor.to(like.device());
+}
 
-// Right-padded token rows, filled one piece after another.
-class PaddedRows {
- public:
-  PaddedRows(std::size_t rows, std::size_t width)
-      : tokens_(at::zeros({std::int64_t(rows), std::int64_t(width)}, at::kLong)),
-        lengths_(at::zeros({std::int64_t(rows)}, at::kLong)),
-        width_(std::int64_t(width)) {}
-  void Append(std::size_t row, const Tokens& piece) {
-    std::int64_t& length = lengths_.mutable_data_ptr<std::int64_t>()[row];
-    std::copy(piece.begin(), piece.end(),
-              tokens_.mutable_data_ptr<std::int64_t>() + std::int64_t(row) * width_ + length);
-    length += std::int64_t(piece.size());
-  }
-  // Hidden states [rows · width, hidden].
-  at::Tensor Hidden(const Model& model) const {
-    return ForwardHidden(model, tokens_, lengths_).flatten(0, 1);
-  }
-  std::int64_t LastOf(std::size_t row) const {
-    return std::int64_t(row) * width_ + lengths_.const_data_ptr<std::int64_t>()[row] - 1;
-  }
+at::Tensor Rows(const at::Tensor& hidden, const std::vector<std::int64_t>& rows) {
+  return hidden.index_select(0, ToTensor(rows, at::kLong, hidden));
+}
 
- private:
-  at::Tensor tokens_, lengths_;
-  std::int64_t width_;
-};
+// One number per side, the chosen ones first, in the type of the scores.
+template <class Chosen, class Rejected>
+at::Tensor BySide(const Pairs& pairs, const at::Tensor& like, Chosen chosen, Rejected rejected) {
+  std::vector<double> values;
+  for (const PreferencePair* pair : pairs) values.push_back(chosen(*pair));
+  for (const PreferencePair* pair : pairs) values.push_back(rejected(*pair));
+  return ToTensor(values, at::kDouble, like).to(like.scalar_type());
+}
 
-at::Tensor ToTensor(const std::vector<std::int64_t>& values) {
-  at::Tensor tensor = at::empty({std::int64_t(values.size())}, at::kLong);
-  std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<std::int64_t>());
-  return tensor;
+// How often a step is meant to count, spread over the pairs it stands in.
+at::Tensor SideWeights(const Pairs& pairs, const at::Tensor& like) {
+  return BySide(
+      pairs, like, [](const PreferencePair& pair) { return 1.0 / pair.n_neg; },
+      [](const PreferencePair& pair) { return 1.0 / pair.n_pos; });
+}
+
+at::Tensor BradleyTerry(const Pairs& pairs, const at::Tensor& scores) {
+  const auto count = std::int64_t(pairs.size());
+  const auto weight = [](const PreferencePair& pair) {
+    return 1.0 / (double(pair.n_pos) * double(pair.n_neg));
+  };
+  const at::Tensor weights = BySide(pairs, scores, weight, weight).narrow(0, 0, count);
+  const at::Tensor margin = scores.narrow(0, 0, count).sub(scores.narrow(0, count, count));
+  return at::softplus(margin.neg()).mul(weights).sum();
+}
+
+at::Tensor Regression(const Pairs& pairs, const at::Tensor& scores) {
+  const at::Tensor q = BySide(
+      pairs, scores,
+      [](const PreferencePair& pair) { return pair.final_step ? 1.0 : pair.q_chosen; },
+      [](const PreferencePair& pair) { return pair.final_step ? -1.0 : pair.q_rejected; });
+  const at::Tensor error = scores.sub(q);
+  return error.mul(error).mul(SideWeights(pairs, scores)).sum();
+}
+
+at::Tensor Outcome(const Pairs& pairs, const at::Tensor& scores) {
+  const auto count = std::int64_t(pairs.size());
+  const at::Tensor against =
+      at::cat({scores.narrow(0, 0, count).neg(), scores.narrow(0, count, count)});
+  return at::softplus(against).mul(SideWeights(pairs, scores)).sum();
 }
 
 }  // namespace
@@ -53,58 +73,41 @@ std::uint64_t CountTargets(const SftRow& row) {
   return count;
 }
 
-at::Tensor SupervisedLoss(const Model& model, const std::vector<const SftRow*>& rows,
-                          double targets) {
-  std::size_t width = 1;
-  for (const SftRow* row : rows) width = std::max(width, row->tokens.size());
-  PaddedRows padded(rows.size(), width);
+at::Tensor SupervisedLoss(const Model& model, const SftRows& rows, double targets, bool recompute) {
+  PackedTokens pack;
   std::vector<std::int64_t> positions, expected;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    const SftRow& row = *rows[r];
-    padded.Append(r, row.tokens);
-    for (std::size_t i = 1; i < row.tokens.size(); ++i) {
-      if (row.mask[i] == 0) continue;
-      positions.push_back(std::int64_t(r * width + i - 1));
-      expected.push_back(row.tokens[i]);
+  for (const SftRow* row : rows) {
+    const std::int64_t first = pack.size();
+    pack.Add(row->tokens);
+    for (std::size_t i = 1; i < row->tokens.size(); ++i) {
+      if (row->mask[i] == 0) continue;
+      positions.push_back(first + std::int64_t(i) - 1);
+      expected.push_back(row->tokens[i]);
     }
   }
-  const at::Tensor hidden = padded.Hidden(model).index_select(0, ToTensor(positions));
-  const at::Tensor logits = Logits(model, hidden);
-  return at::cross_entropy_loss(logits, ToTensor(expected), {}, at::Reduction::Sum).div(targets);
+  const at::Tensor hidden = Rows(ForwardHidden(model, pack, recompute), positions);
+  return TokenLoss(model, hidden, ToTensor(expected, at::kLong, hidden), 1 / targets);
 }
 
-at::Tensor PairScores(const Model& model, const std::vector<const PreferencePair*>& pairs,
-                      bool tanh) {
-  std::size_t width = 1;
-  for (const PreferencePair* pair : pairs) {
-    width =
-        std::max(width, pair->prefix.size() + std::max(pair->chosen.size(), pair->rejected.size()));
-  }
-  PaddedRows padded(2 * pairs.size(), width);
-  std::vector<std::int64_t> last(2 * pairs.size());
-  for (std::size_t p = 0; p < pairs.size(); ++p) {
-    for (const std::size_t row : {p, p + pairs.size()}) {
-      padded.Append(row, pairs[p]->prefix);
-      padded.Append(row, row == p ? pairs[p]->chosen : pairs[p]->rejected);
-      last[row] = padded.LastOf(row);
-    }
-  }
-  const at::Tensor raw = RawValues(model, padded.Hidden(model).index_select(0, ToTensor(last)));
-  return tanh ? at::tanh(raw) : raw;
+at::Tensor PairScores(const Model& model, const Pairs& pairs, bool recompute) {
+  PairLayout layout(model.config.rope);
+  for (const PreferencePair* pair : pairs) layout.Add(*pair);
+  std::vector<std::int64_t> last = layout.chosen();
+  last.insert(last.end(), layout.rejected().begin(), layout.rejected().end());
+  return RawValues(model, Rows(ForwardHidden(model, layout.tokens(), recompute), last));
 }
 
-at::Tensor PreferenceLoss(const Model& model, const std::vector<const PreferencePair*>& pairs,
-                          bool tanh, double pairs_in_step) {
-  const auto count = std::int64_t(pairs.size());
-  const at::Tensor scores = PairScores(model, pairs, tanh);
-  at::Tensor weights = at::empty({count}, at::kDouble);
-  for (std::int64_t p = 0; p < count; ++p) {
-    const PreferencePair& pair = *pairs[std::size_t(p)];
-    weights.mutable_data_ptr<double>()[p] =
-        1.0 / (double(pair.n_pos) * double(pair.n_neg) * pairs_in_step);
-  }
-  const at::Tensor margin = scores.narrow(0, 0, count).sub(scores.narrow(0, count, count));
-  return at::softplus(margin.neg()).mul(weights.to(margin.scalar_type())).sum();
+double PairCount(PpmObjective objective, const PreferencePair& pair) {
+  return objective == PpmObjective::kBradleyTerry ? 1 : 1.0 / pair.n_neg + 1.0 / pair.n_pos;
+}
+
+at::Tensor PreferenceLoss(const Model& model, const Pairs& pairs, PpmObjective objective, bool tanh,
+                          double count, bool recompute) {
+  const at::Tensor raw = PairScores(model, pairs, recompute);
+  if (objective == PpmObjective::kOrm) return Outcome(pairs, raw).div(count);
+  const at::Tensor scores = tanh ? at::tanh(raw) : raw;
+  return (objective == PpmObjective::kPqm ? Regression(pairs, scores) : BradleyTerry(pairs, scores))
+      .div(count);
 }
 
 }  // namespace gradus

@@ -38,14 +38,23 @@ void Bind(Settings& settings, TrainOptions& options) {
   settings.Field("checkpoint_steps", options.checkpoint_steps, {0, kBillion},
                  "steps between step checkpoints; 0: none");
   settings.Field("max_tokens", options.max_tokens, {2, 1e6}, "longer rows are dropped and counted");
+  settings.Field("pack_tokens", options.pack_tokens, {0, 1e7},
+                 "most tokens computed in one pass, short rows together; 0: max_tokens");
+  settings.Field("recompute", options.recompute,
+                 "compute activations again in the backward pass: less memory, a third more work");
 }
 
 void Bind(Settings& settings, PpmTrainOptions& options) {
   Bind(settings, options.train);
-  settings.Choice(
-      "normalisation", options.normalisation,
-      {{"mean", PpmNormalisation::kMean}, {"sum", PpmNormalisation::kSum}},
-      "pairwise loss averaged over the pairs of a step (paper) or summed (released code)");
+  settings.Choice("objective", options.objective,
+                  {{"bradley_terry", PpmObjective::kBradleyTerry},
+                   {"pqm", PpmObjective::kPqm},
+                   {"orm", PpmObjective::kOrm}},
+                  "pairwise preference (rStar-Math), regression of Q values, or correctness of "
+                  "whole trajectories");
+  settings.Choice("normalisation", options.normalisation,
+                  {{"mean", PpmNormalisation::kMean}, {"sum", PpmNormalisation::kSum}},
+                  "loss averaged over the pairs of a step (paper) or summed (released code)");
   settings.Field("tanh_in_loss", options.tanh_in_loss,
                  "compare tanh scores (paper) or raw outputs of the head (released code)");
   settings.Field("held_out", options.held_out, {0, 0.9},

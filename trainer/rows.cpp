@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "schemas/base/error.h"
+#include "schemas/base/log.h"
 
 namespace gradus {
 namespace {
@@ -51,6 +53,12 @@ void CheckRow(const PreferencePair& pair, const ModelConfig& config, const fs::p
     Fail("row {} of {}: a pair of an empty side", index, file.string());
 }
 
+// Tokens of the longest text of a row.
+std::size_t LengthOf(const SftRow& row) { return row.tokens.size(); }
+std::size_t LengthOf(const PreferencePair& pair) {
+  return pair.prefix.size() + std::max(pair.chosen.size(), pair.rejected.size());
+}
+
 bool HasLesson(const SftRow& row) {
   return std::find(row.mask.begin() + std::min<std::ptrdiff_t>(1, std::ptrdiff_t(row.mask.size())),
                    row.mask.end(), 1) != row.mask.end();
@@ -63,13 +71,13 @@ bool HasLesson(const PreferencePair& pair) {
 template <class Row, class Read>
 FittingRows<Row> LoadRows(const std::vector<fs::path>& files, const ModelConfig& config,
                           int max_tokens, Read read) {
-  const int limit = std::min(max_tokens, config.max_positions);
+  const auto limit = std::size_t(std::min(max_tokens, config.max_positions));
   FittingRows<Row> result;
   for (const fs::path& file : files) {
     std::vector<Row> rows = read(file);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       CheckRow(rows[i], config, file, i);
-      if (ShapeOf(rows[i]).length > limit || !HasLesson(rows[i])) {
+      if (LengthOf(rows[i]) > limit || !HasLesson(rows[i])) {
         ++result.dropped;
       } else {
         result.rows.push_back(std::move(rows[i]));
@@ -91,10 +99,31 @@ FittingRows<PreferencePair> LoadPairs(const std::vector<fs::path>& files, const 
   return LoadRows<PreferencePair>(files, config, max_tokens, ReadPairs);
 }
 
-RowShape ShapeOf(const SftRow& row) { return {int(row.tokens.size()), LevelOf(row.level)}; }
+std::vector<RowShape> ShapesOf(const std::vector<SftRow>& rows) {
+  std::vector<RowShape> shapes;
+  for (const SftRow& row : rows) {
+    const int group = int(shapes.size());
+    shapes.push_back({LevelOf(row.level), group, 0, int(row.tokens.size())});
+  }
+  return shapes;
+}
 
-RowShape ShapeOf(const PreferencePair& pair) {
-  return {int(pair.prefix.size() + std::max(pair.chosen.size(), pair.rejected.size())), 0};
+std::vector<RowShape> ShapesOf(const std::vector<PreferencePair>& pairs) {
+  std::map<Tokens, int> groups;
+  std::vector<RowShape> shapes;
+  for (const PreferencePair& pair : pairs) {
+    const int group = groups.try_emplace(pair.prefix, int(groups.size())).first->second;
+    shapes.push_back(
+        {0, group, int(pair.prefix.size()), int(pair.chosen.size() + pair.rejected.size())});
+  }
+  return shapes;
+}
+
+void TellDropped(std::uint64_t dropped, const ModelConfig& config, int max_tokens) {
+  if (dropped == 0) return;
+  Log("{} rows are left out: longer than {} tokens ({}), or nothing to learn from", dropped,
+      std::min(max_tokens, config.max_positions),
+      config.max_positions < max_tokens ? "all that the model has positions for" : "max_tokens");
 }
 
 void RequireRows(std::size_t left, std::uint64_t dropped, const std::vector<fs::path>& files) {

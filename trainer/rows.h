@@ -23,8 +23,12 @@ FittingRows<SftRow> LoadSftRows(const std::vector<std::filesystem::path>& files,
 FittingRows<PreferencePair> LoadPairs(const std::vector<std::filesystem::path>& files,
                                       const ModelConfig& config, int max_tokens);
 
-RowShape ShapeOf(const SftRow& row);
-RowShape ShapeOf(const PreferencePair& pair);
+// For the planner: pairs with one prefix are one group.
+std::vector<RowShape> ShapesOf(const std::vector<SftRow>& rows);
+std::vector<RowShape> ShapesOf(const std::vector<PreferencePair>& pairs);
+
+// Says how many rows were left out and why, if any were.
+void TellDropped(std::uint64_t dropped, const ModelConfig& config, int max_tokens);
 
 // Throws Error naming the files when no row is left to train on.
 void RequireRows(std::size_t left, std::uint64_t dropped,

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <numbers>
-#include <numeric>
 
 #include "schemas/base/error.h"
 
 namespace gradus {
 namespace {
-
-// Sorting by length saves padding; a window much larger would make batches of one level each.
-constexpr int kBatchesPerWindow = 8;
 
 int StepCount(const TrainOptions& options, std::size_t rows) {
   if (options.steps > 0) return options.steps;
@@ -27,13 +25,11 @@ StepPlanner::StepPlanner(std::vector<RowShape> shapes, const TrainOptions& optio
   Require(batch_ > 0 && leaves_ > 0, "a training step needs a batch and micro-batches");
   if (shapes_.empty()) Fail("no rows to train on");
   steps_ = StepCount(options, shapes_.size());
-  Stretch easy{{}, 0, std::min(stage.steps, steps_), MixSeed(seed, "easy")};
-  Stretch full{{}, easy.steps, steps_ - easy.steps, MixSeed(seed, "full")};
-  for (std::uint32_t row = 0; row < shapes_.size(); ++row) {
-    if (shapes_[row].level <= stage.max_level) easy.rows.push_back(row);
-    full.rows.push_back(row);
-  }
-  if (easy.steps > 0 && easy.rows.empty()) {
+  const int easy_steps = std::min(stage.steps, steps_);
+  Stretch easy = MakeStretch(stage.max_level, 0, easy_steps, MixSeed(seed, "easy"));
+  Stretch full = MakeStretch(std::numeric_limits<int>::max(), easy_steps, steps_ - easy_steps,
+                             MixSeed(seed, "full"));
+  if (easy.steps > 0 && easy.rows == 0) {
     Fail("no rows to train on at level {} or below: the first {} steps want them", stage.max_level,
          easy.steps);
   }
@@ -42,48 +38,80 @@ StepPlanner::StepPlanner(std::vector<RowShape> shapes, const TrainOptions& optio
   }
 }
 
+StepPlanner::Stretch StepPlanner::MakeStretch(int max_level, int first_step, int steps,
+                                              Seed seed) const {
+  Stretch stretch{{}, 0, first_step, steps, seed};
+  std::map<int, std::size_t> places;
+  for (std::uint32_t row = 0; row < shapes_.size(); ++row) {
+    if (shapes_[row].level > max_level) continue;
+    const auto [place, is_new] = places.try_emplace(shapes_[row].group, stretch.groups.size());
+    if (is_new) stretch.groups.emplace_back();
+    stretch.groups[place->second].push_back(row);
+    ++stretch.rows;
+  }
+  return stretch;
+}
+
+const std::vector<std::uint32_t>& StepPlanner::Epoch(std::size_t index, std::uint64_t epoch) {
+  if (cached_stretch_ == index && cached_epoch_ == epoch && !cached_.empty()) return cached_;
+  const Stretch& stretch = stretches_[index];
+  auto groups = stretch.groups;
+  Random(MixSeed(stretch.seed, "epoch", epoch)).Shuffle(groups);
+  cached_.clear();
+  for (const auto& group : groups) cached_.insert(cached_.end(), group.begin(), group.end());
+  cached_stretch_ = index;
+  cached_epoch_ = epoch;
+  return cached_;
+}
+
 StepPlan StepPlanner::At(int step) {
   Require(step >= 0 && step < steps_, "step outside the plan");
   const std::size_t stretch = step < stretches_[0].steps ? 0 : 1;
-  const int within = step - stretches_[stretch].first_step;
-  FillWindow(stretch, within / kBatchesPerWindow);
-  const auto& rows = batches_[static_cast<std::size_t>(within % kBatchesPerWindow)];
-  StepPlan plan;
-  for (int leaf = 0; leaf < leaves_; ++leaf) {
-    const LeafRange range = LeavesOf(leaf, leaves_, static_cast<int>(rows.size()));
-    plan.leaves.emplace_back(rows.begin() + range.first, rows.begin() + range.last);
+  const std::uint64_t count = stretches_[stretch].rows;
+  const auto batch = std::uint64_t(batch_);
+  std::uint64_t next = std::uint64_t(step - stretches_[stretch].first_step) * batch;
+  std::vector<std::uint32_t> rows;
+  while (rows.size() < batch) {
+    const auto& epoch = Epoch(stretch, next / count);
+    const std::uint64_t from = next % count;
+    const std::uint64_t take = std::min<std::uint64_t>(batch - rows.size(), count - from);
+    rows.insert(rows.end(), epoch.begin() + std::ptrdiff_t(from),
+                epoch.begin() + std::ptrdiff_t(from + take));
+    next += take;
   }
-  return plan;
+  return Deal(rows);
 }
 
-void StepPlanner::FillWindow(std::size_t index, int window) {
-  if (cached_stretch_ == index && cached_window_ == window) return;
-  const Stretch& stretch = stretches_[index];
-  const std::uint64_t count = stretch.rows.size();
-  const int batches = std::min(kBatchesPerWindow, stretch.steps - window * kBatchesPerWindow);
-  const std::uint64_t first = std::uint64_t(window) * kBatchesPerWindow * std::uint64_t(batch_);
-  const std::uint64_t last = first + std::uint64_t(batches) * std::uint64_t(batch_);
-
-  std::vector<std::uint32_t> rows;
-  for (std::uint64_t epoch = first / count; epoch * count < last; ++epoch) {
-    std::vector<std::uint32_t> order = stretch.rows;
-    Random(MixSeed(stretch.seed, "epoch", epoch)).Shuffle(order);
-    const std::uint64_t from = std::max(first, epoch * count) - epoch * count;
-    const std::uint64_t to = std::min(last, (epoch + 1) * count) - epoch * count;
-    rows.insert(rows.end(), order.begin() + std::ptrdiff_t(from),
-                order.begin() + std::ptrdiff_t(to));
+// Neighbours of one group are dealt out together, at most a leaf's fair number of rows; the
+// costliest part first, always to the leaf that has least.
+StepPlan StepPlanner::Deal(const std::vector<std::uint32_t>& rows) const {
+  struct Part {
+    std::vector<std::uint32_t> rows;
+    std::int64_t cost = 0;
+  };
+  const std::size_t most = (rows.size() + std::size_t(leaves_) - 1) / std::size_t(leaves_);
+  std::vector<Part> parts;
+  for (std::uint32_t row : rows) {
+    const RowShape& shape = shapes_[row];
+    if (parts.empty() || parts.back().rows.size() == most ||
+        shapes_[parts.back().rows[0]].group != shape.group) {
+      parts.push_back({{}, shape.shared});
+    }
+    parts.back().rows.push_back(row);
+    parts.back().cost += shape.own;
   }
-  std::stable_sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return shapes_[a].length < shapes_[b].length;
-  });
-  batches_.clear();
-  for (std::size_t at = 0; at < rows.size(); at += std::size_t(batch_)) {
-    batches_.emplace_back(rows.begin() + std::ptrdiff_t(at),
-                          rows.begin() + std::ptrdiff_t(at) + batch_);
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const Part& a, const Part& b) { return a.cost > b.cost; });
+  StepPlan plan;
+  plan.leaves.resize(std::size_t(leaves_));
+  std::vector<std::int64_t> costs(plan.leaves.size(), 0);
+  for (const Part& part : parts) {
+    const auto lightest = std::size_t(std::min_element(costs.begin(), costs.end()) - costs.begin());
+    auto& leaf = plan.leaves[lightest];
+    leaf.insert(leaf.end(), part.rows.begin(), part.rows.end());
+    costs[lightest] += part.cost;
   }
-  Random(MixSeed(stretch.seed, "window", std::uint64_t(window))).Shuffle(batches_);
-  cached_stretch_ = index;
-  cached_window_ = window;
+  return plan;
 }
 
 double LearningRate(const OptimizerOptions& options, const CurriculumStage& stage, int step,

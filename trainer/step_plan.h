@@ -9,8 +9,10 @@ namespace gradus {
 
 // What planning needs to know of a training row.
 struct RowShape {
-  int length = 0;  // Tokens; of a pair, of its longer side.
   int level = 0;
+  int group = 0;   // Rows of one group are cheapest side by side: they share `shared` tokens.
+  int shared = 0;  // Tokens that all rows of the group begin with.
+  int own = 0;     // Tokens beyond them.
 };
 
 // The rows of one optimiser step, cut into the fixed leaves of the gradient sum. A leaf may be
@@ -20,9 +22,9 @@ struct StepPlan {
 };
 
 // Decides which rows every step sees: a pure function of the shapes, the options and the seed,
-// never of ranks. Rows stream in epochs, each shuffled anew, so every batch is full and every row
-// is seen equally often (to one). Sixteen batches at a time are sorted by length before they are
-// cut, so that a batch holds rows of similar length.
+// never of ranks. Rows stream in epochs, each shuffled anew by whole groups, so every batch is full
+// and every row is seen equally often (to one). The leaves of a batch hold about equally many
+// tokens.
 class StepPlanner {
  public:
   // Throws Error when there are no rows, or none easy enough for a first stage that has steps.
@@ -33,20 +35,23 @@ class StepPlanner {
   StepPlan At(int step);
 
  private:
-  // A stretch of steps that draws from one set of rows.
+  // A stretch of steps that draws from one set of rows, by group.
   struct Stretch {
-    std::vector<std::uint32_t> rows;
+    std::vector<std::vector<std::uint32_t>> groups;
+    std::uint64_t rows = 0;
     int first_step = 0, steps = 0;
     Seed seed = 0;
   };
-  void FillWindow(std::size_t stretch, int window);
+  Stretch MakeStretch(int max_level, int first_step, int steps, Seed seed) const;
+  const std::vector<std::uint32_t>& Epoch(std::size_t stretch, std::uint64_t epoch);
+  StepPlan Deal(const std::vector<std::uint32_t>& rows) const;
 
   std::vector<RowShape> shapes_;
   int batch_, leaves_, steps_ = 0;
   std::vector<Stretch> stretches_;
   std::size_t cached_stretch_ = 0;
-  int cached_window_ = -1;
-  std::vector<std::vector<std::uint32_t>> batches_;  // Of the cached window.
+  std::uint64_t cached_epoch_ = 0;
+  std::vector<std::uint32_t> cached_;  // Rows of the cached epoch in their order.
 };
 
 // Learning rate of `step` (from 0): linear warm-up, full until the stage and its constant steps are

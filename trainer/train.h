@@ -34,12 +34,17 @@ struct TrainOptions {
   int micro_batches = 4;       // Fixed leaves of the gradient sum; also bounds useful ranks.
   int checkpoint_steps = 100;  // Step checkpoints; 0: none.
   int max_tokens = 4096;       // Longer rows are dropped and counted.
+  int pack_tokens = 0;         // Most tokens computed in one pass; 0: max_tokens.
+  bool recompute = false;      // Compute activations again in the backward pass.
 };
 void Bind(Settings& settings, TrainOptions& options);
 
+// How a preference model is trained: see PreferenceLoss.
+enum class PpmObjective : std::uint8_t { kBradleyTerry, kPqm, kOrm };
 enum class PpmNormalisation : std::uint8_t { kMean, kSum };  // paper, released code
 struct PpmTrainOptions {
   TrainOptions train;
+  PpmObjective objective = PpmObjective::kBradleyTerry;
   PpmNormalisation normalisation = PpmNormalisation::kMean;
   bool tanh_in_loss =
       true;                // paper: the head's tanh is part of r; released code: raw linear output.
@@ -90,8 +95,7 @@ struct TrainCallbacks {
 TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
                         const CurriculumStage& stage, Collectives& group,
                         const TrainCallbacks& callbacks);
-// Trains the PPM: trunk of order.model with a scalar head, pairwise Bradley-Terry loss (rStar-Math
-// eq. 4).
+// Trains the PPM: trunk of order.model with a scalar head, on pairs, by one of the objectives.
 TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Collectives& group,
                      const TrainCallbacks& callbacks);
 

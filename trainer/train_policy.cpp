@@ -1,5 +1,6 @@
 #include "schemas/base/settings.h"
 #include "trainer/losses.h"
+#include "trainer/packs.h"
 #include "trainer/rows.h"
 #include "trainer/train.h"
 #include "trainer/training_loop.h"
@@ -14,6 +15,15 @@ std::string Recipe(const TrainOptions& options) {
   return "train policy\n" + printer.Text();
 }
 
+// Supervised tokens of a whole step.
+double TargetsOf(const StepPlan& step, const std::vector<SftRow>& data) {
+  std::uint64_t targets = 0;
+  for (const auto& rows : step.leaves) {
+    for (std::uint32_t row : rows) targets += CountTargets(data[row]);
+  }
+  return double(targets);
+}
+
 }  // namespace
 
 TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
@@ -22,22 +32,21 @@ TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
   FlatModel model(LoadModel(order.model));
   const auto data = LoadSftRows(order.data, model.model().config, options.max_tokens);
   RequireRows(data.rows.size(), data.dropped, order.data);
-  std::vector<RowShape> shapes;
-  for (const SftRow& row : data.rows) shapes.push_back(ShapeOf(row));
-  StepPlanner plan(std::move(shapes), options, stage, MixSeed(order.seed, "policy batches"));
+  if (group.rank() == 0) TellDropped(data.dropped, model.model().config, options.max_tokens);
+  StepPlanner plan(ShapesOf(data.rows), options, stage, MixSeed(order.seed, "policy batches"));
 
   Objective objective;
   objective.tokens = [&](std::uint32_t row) { return data.rows[row].tokens.size(); };
   objective.backward = [&](const StepPlan& step, int leaf) {
-    std::uint64_t targets = 0;
-    for (const auto& rows : step.leaves) {
-      for (std::uint32_t row : rows) targets += CountTargets(data.rows[row]);
-    }
-    std::vector<const SftRow*> rows;
-    for (std::uint32_t row : step.leaves[std::size_t(leaf)]) rows.push_back(&data.rows[row]);
-    const at::Tensor loss = SupervisedLoss(model.model(), rows, double(targets));
-    loss.backward();
-    return loss.item<double>();
+    const double targets = TargetsOf(step, data.rows);
+    const auto packs = PackRows(data.rows, step.leaves[std::size_t(leaf)], PackCapacity(options));
+    return RunPacks(packs, options, [&](const Pack& pack) {
+      SftRows rows;
+      for (std::uint32_t row : pack.rows) rows.push_back(&data.rows[row]);
+      const at::Tensor loss = SupervisedLoss(model.model(), rows, targets, options.recompute);
+      loss.backward();
+      return loss.item<double>();
+    });
   };
 
   const TrainingRun run{order, options, stage, group, callbacks, Recipe(options)};

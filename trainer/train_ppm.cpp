@@ -2,8 +2,10 @@
 
 #include <limits>
 
+#include "schemas/base/error.h"
 #include "schemas/base/settings.h"
 #include "trainer/losses.h"
+#include "trainer/packs.h"
 #include "trainer/rows.h"
 #include "trainer/train.h"
 #include "trainer/training_loop.h"
@@ -11,7 +13,7 @@
 namespace gradus {
 namespace {
 
-using Pairs = std::vector<PreferencePair>;
+using PairRows = std::vector<PreferencePair>;
 
 std::string Recipe(const PpmTrainOptions& options) {
   PpmTrainOptions copy = options;
@@ -20,37 +22,60 @@ std::string Recipe(const PpmTrainOptions& options) {
   return "train ppm\n" + printer.Text();
 }
 
-std::vector<const PreferencePair*> Pick(const Pairs& pairs,
-                                        const std::vector<std::uint32_t>& rows) {
-  std::vector<const PreferencePair*> picked;
+Pairs Pick(const PairRows& pairs, const std::vector<std::uint32_t>& rows) {
+  Pairs picked;
   for (std::uint32_t row : rows) picked.push_back(&pairs[row]);
   return picked;
 }
 
-// Share of pairs whose chosen side scores higher, ties counting half. Batches are dealt out to the
+// Share of pairs whose chosen side scores higher, ties counting half. Packs are dealt out to the
 // ranks; each is the same whoever computes it.
-double PairAccuracy(const Model& model, const Pairs& pairs, std::uint32_t batch,
+double PairAccuracy(const Model& model, const PairRows& pairs, const TrainOptions& options,
                     Collectives& group) {
   if (pairs.empty()) return std::numeric_limits<double>::quiet_NaN();
   const at::NoGradGuard no_grad;
-  double right = 0;
-  const auto ranks = std::uint32_t(group.size());
-  for (std::uint32_t first = std::uint32_t(group.rank()) * batch; first < pairs.size();
-       first += ranks * batch) {
-    std::vector<std::uint32_t> rows;
-    for (std::uint32_t row = first; row < pairs.size() && row < first + batch; ++row)
-      rows.push_back(row);
-    const at::Tensor scores = PairScores(model, Pick(pairs, rows), true).contiguous();
+  std::vector<std::uint32_t> all(pairs.size());
+  for (std::uint32_t row = 0; row < pairs.size(); ++row) all[row] = row;
+  std::vector<Pack> mine;
+  const auto packs = PackPairs(pairs, all, model.config.rope, PackCapacity(options));
+  for (auto at = std::size_t(group.rank()); at < packs.size(); at += std::size_t(group.size()))
+    mine.push_back(packs[at]);
+  const double right = RunPacks(mine, options, [&](const Pack& pack) {
+    const at::Tensor scores =
+        PairScores(model, Pick(pairs, pack.rows)).to(at::kCPU, at::kFloat).contiguous();
     const float* values = scores.const_data_ptr<float>();
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const float chosen = values[i], rejected = values[rows.size() + i];
-      right += chosen > rejected ? 1 : chosen == rejected ? 0.5 : 0;
+    double of_pack = 0;
+    for (std::size_t i = 0; i < pack.rows.size(); ++i) {
+      const float chosen = values[i], rejected = values[pack.rows.size() + i];
+      of_pack += chosen > rejected ? 1 : chosen == rejected ? 0.5 : 0;
     }
-  }
+    return of_pack;
+  });
   std::vector<std::vector<float>> local{{float(right)}};
   std::vector<float> sum;
   group.TreeSum(local, group.size(), sum);
   return double(sum[0]) / double(pairs.size());
+}
+
+// An outcome model learns from whole trajectories alone.
+void KeepTrajectories(PairRows& pairs, const std::vector<std::filesystem::path>& files) {
+  const std::size_t all = pairs.size();
+  std::erase_if(pairs, [](const PreferencePair& pair) { return !pair.final_step; });
+  if (!pairs.empty()) return;
+  Fail(
+      "objective orm wants pairs of whole trajectories (final_step), and none of the {} pairs of "
+      "{} is one: set selection.final_answer_pairs, or use another objective",
+      all, files[0].string());
+}
+
+// What the terms of a step are divided by.
+double StepCount(const StepPlan& step, const PairRows& pairs, const PpmTrainOptions& options) {
+  if (options.normalisation == PpmNormalisation::kSum) return 1;
+  double count = 0;
+  for (const auto& rows : step.leaves) {
+    for (std::uint32_t row : rows) count += PairCount(options.objective, pairs[row]);
+  }
+  return count;
 }
 
 }  // namespace
@@ -60,16 +85,16 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
   Model start = LoadModel(order.model);
   AddValueHead(start, MixSeed(order.seed, "value head"));
   FlatModel model(std::move(start));
+  const ModelConfig& config = model.model().config;
   const TrainOptions& train = options.train;
-  const auto data = LoadPairs(order.data, model.model().config, train.max_tokens);
+  auto data = LoadPairs(order.data, config, train.max_tokens);
   RequireRows(data.rows.size(), data.dropped, order.data);
+  if (options.objective == PpmObjective::kOrm) KeepTrajectories(data.rows, order.data);
   FittingRows<PreferencePair> held_out;
-  if (!order.held_out.empty())
-    held_out = LoadPairs({order.held_out}, model.model().config, train.max_tokens);
-  std::vector<RowShape> shapes;
-  for (const PreferencePair& pair : data.rows) shapes.push_back(ShapeOf(pair));
+  if (!order.held_out.empty()) held_out = LoadPairs({order.held_out}, config, train.max_tokens);
+  if (group.rank() == 0) TellDropped(data.dropped + held_out.dropped, config, train.max_tokens);
   const CurriculumStage stage;
-  StepPlanner plan(std::move(shapes), train, stage, MixSeed(order.seed, "ppm batches"));
+  StepPlanner plan(ShapesOf(data.rows), train, stage, MixSeed(order.seed, "ppm batches"));
 
   Objective objective;
   objective.tokens = [&](std::uint32_t row) {
@@ -77,19 +102,23 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
     return 2 * pair.prefix.size() + pair.chosen.size() + pair.rejected.size();
   };
   objective.backward = [&](const StepPlan& step, int leaf) {
-    const double pairs = options.normalisation == PpmNormalisation::kMean ? train.batch : 1;
-    const at::Tensor loss =
-        PreferenceLoss(model.model(), Pick(data.rows, step.leaves[std::size_t(leaf)]),
-                       options.tanh_in_loss, pairs);
-    loss.backward();
-    return loss.item<double>();
+    const double count = StepCount(step, data.rows, options);
+    const auto packs =
+        PackPairs(data.rows, step.leaves[std::size_t(leaf)], config.rope, PackCapacity(train));
+    return RunPacks(packs, train, [&](const Pack& pack) {
+      const at::Tensor loss =
+          PreferenceLoss(model.model(), Pick(data.rows, pack.rows), options.objective,
+                         options.tanh_in_loss, count, train.recompute);
+      loss.backward();
+      return loss.item<double>();
+    });
   };
 
   const TrainingRun run{order, train, stage, group, callbacks, Recipe(options)};
   TrainReport report = RunTraining(run, plan, model, objective);
   report.dropped_rows = data.dropped + held_out.dropped;
   report.held_out_pairs = held_out.rows.size();
-  report.pair_accuracy = PairAccuracy(model.model(), held_out.rows, 32, group);
+  report.pair_accuracy = PairAccuracy(model.model(), held_out.rows, train, group);
   PublishModel(run, model);
   return report;
 }

@@ -5,6 +5,7 @@
 #include "orchestrator/bench_rollout.h"
 #include "orchestrator/bench_sandbox.h"
 #include "orchestrator/bench_search.h"
+#include "orchestrator/bench_train.h"
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
 
@@ -93,6 +94,35 @@ void AddSearch(CLI::App& bench, int& exit_code) {
   });
 }
 
+void AddTrain(CLI::App& bench, int& exit_code) {
+  auto options = std::make_shared<TrainBenchOptions>();
+  auto* command = bench.add_subcommand(
+      "train", "Tokens per second of training steps: supervised rows, and pairs of one prefix");
+  const auto add = [&](const char* name, int& value, const char* text) {
+    command->add_option(name, value, text)->check(CLI::Range(1, 1000000))->capture_default_str();
+  };
+  add("--steps", options->steps, "Measured steps");
+  add("--rows", options->rows, "Rows, and pairs, of a step");
+  add("--pack-tokens", options->pack_tokens, "Most tokens computed in one pass");
+  add("--shortest", options->shortest, "Rows: fewest tokens");
+  add("--longest", options->longest, "Rows: most tokens");
+  add("--prompt", options->prompt, "Rows: tokens without loss");
+  add("--prefix", options->prefix, "Pairs: tokens that both sides share");
+  add("--side", options->side, "Pairs: tokens of a side");
+  add("--hidden", options->hidden, "Model: width");
+  add("--layers", options->layers, "Model: layers");
+  add("--heads", options->heads, "Model: query heads");
+  add("--kv-heads", options->kv_heads, "Model: key and value heads");
+  add("--ffn", options->ffn, "Model: inner width of the gated unit");
+  add("--vocabulary", options->vocabulary, "Model: tokens");
+  command->add_flag("--recompute", options->recompute, "Recompute activations");
+  command->add_option("--keep-inputs", options->inputs, "Folder to keep the model and the rows in");
+  command->callback([options, &exit_code] {
+    Print(BenchTrain(*options));
+    exit_code = static_cast<int>(ExitCode::kDone);
+  });
+}
+
 }  // namespace
 
 void AddBenchCommand(CLI::App& app, int& exit_code) {
@@ -101,6 +131,7 @@ void AddBenchCommand(CLI::App& app, int& exit_code) {
   AddSandbox(*command, exit_code);
   AddRollout(*command, exit_code);
   AddSearch(*command, exit_code);
+  AddTrain(*command, exit_code);
 }
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -43,8 +44,25 @@ SftRow ParseSft(const JsonLine& line, const Tokenizer& tokenizer) {
   return row;
 }
 
-PreferencePair ParsePair(const JsonLine& line, const Tokenizer& tokenizer) {
+// 0 when the key is absent.
+double OptionalNumber(const JsonLine& line, const std::string& key, const std::string& where) {
+  const std::string text = line.OptionalTextOrNumber(key);
+  if (text.empty()) return 0;
+  double value = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc() || end != text.data() + text.size())
+    Fail("{}: \"{}\" must be a number", where, key);
+  return value;
+}
+
+// Scored after the last token of each side; q_chosen and q_rejected are what pqm learns, and
+// final_step: 1 marks two whole solutions, which orm learns from.
+PreferencePair ParsePair(const JsonLine& line, const Tokenizer& tokenizer,
+                         const std::string& where) {
   PreferencePair pair;
+  pair.q_chosen = OptionalNumber(line, "q_chosen", where);
+  pair.q_rejected = OptionalNumber(line, "q_rejected", where);
+  pair.final_step = OptionalNumber(line, "final_step", where) != 0;
   pair.prefix = tokenizer.EncodeWithSpecials(line.Text("prompt"));
   pair.chosen = tokenizer.Encode(line.Text("chosen"));
   pair.rejected = tokenizer.Encode(line.Text("rejected"));
@@ -58,12 +76,12 @@ fs::path AsRows(const fs::path& data, const std::string& kind, const Tokenizer& 
   const fs::path rows_file = folder / name;
   std::vector<SftRow> rows;
   std::vector<PreferencePair> pairs;
-  ForEachJsonLine(data, [&](const JsonLine& line, const std::string&) {
+  ForEachJsonLine(data, [&](const JsonLine& line, const std::string& where) {
     if (kind == "sft") {
       rows.push_back(ParseSft(line, tokenizer));
       rows.back().origin.key.problem = std::uint32_t(rows.size() - 1);
     } else {
-      pairs.push_back(ParsePair(line, tokenizer));
+      pairs.push_back(ParsePair(line, tokenizer, where));
       pairs.back().chosen_origin.key.problem = pairs.back().rejected_origin.key.problem =
           std::uint32_t(pairs.size() - 1);
     }
@@ -77,7 +95,7 @@ TrainCallbacks ShowProgress(int every) {
   TrainCallbacks callbacks;
   callbacks.progress = [every, start](const TrainProgress& p) {
     if (p.step % every != 0 && p.step != p.steps && p.step != 1) return;
-    Log("step {}/{}  loss {:.4f}  lr {:.2e}  |g| {:.3f}  {:.0f} tokens/s", p.step, p.steps, p.loss,
+    Log("step {}/{}  loss {:.6f}  lr {:.2e}  |g| {:.3f}  {:.0f} tokens/s", p.step, p.steps, p.loss,
         p.lr, p.grad_norm,
         static_cast<double>(p.tokens) / std::max(MonotonicSeconds() - start, 1e-9));
   };
@@ -129,6 +147,29 @@ void Train(TrainArguments arguments) {
                               : TrainPpm(order, arguments.options, *group, callbacks);
   fs::remove_all(work);
   PrintReport(arguments, report);
+}
+
+// What is minimised, and how a pass over rows is computed.
+void AddLossFlags(CLI::App& command, TrainArguments& arguments) {
+  PpmTrainOptions& ppm = arguments.options;
+  command.add_option("--objective", ppm.objective, "ppm: what is learned from pairs")
+      ->transform(CLI::CheckedTransformer(std::vector<std::pair<std::string, PpmObjective>>{
+                                              {"bradley_terry", PpmObjective::kBradleyTerry},
+                                              {"pqm", PpmObjective::kPqm},
+                                              {"orm", PpmObjective::kOrm}})
+                      .description("bradley_terry, pqm or orm"));
+  command.add_flag(
+      "--sum",
+      [&ppm](std::int64_t count) {
+        if (count > 0) ppm.normalisation = PpmNormalisation::kSum;
+      },
+      "ppm: sum the loss over the pairs of a step instead of its mean");
+  command
+      .add_option("--pack-tokens", ppm.train.pack_tokens,
+                  "most tokens computed in one pass; 0: as --max-tokens")
+      ->check(CLI::NonNegativeNumber);
+  command.add_flag("--recompute", ppm.train.recompute,
+                   "compute activations again in the backward pass: less memory");
 }
 
 void AddOptimizerFlags(CLI::App& command, TrainArguments& arguments) {
@@ -186,6 +227,7 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
   command->add_flag("--raw-scores{false}", arguments->options.tanh_in_loss,
                     "ppm: no tanh in the loss");
   command->add_flag("--json", arguments->json, "print the report as JSON");
+  AddLossFlags(*command, *arguments);
   AddOptimizerFlags(*command, *arguments);
   command->callback([arguments, &exit_code] {
     Train(*arguments);

@@ -62,22 +62,10 @@ std::vector<TokenId> SomeTokens(int count, Seed seed) {
   return tokens;
 }
 
-at::Tensor Batch(const std::vector<std::vector<TokenId>>& rows, std::int64_t length) {
-  at::Tensor tokens = at::zeros({static_cast<std::int64_t>(rows.size()), length}, at::kLong);
-  for (std::size_t b = 0; b < rows.size(); ++b) {
-    for (std::size_t t = 0; t < rows[b].size(); ++t) {
-      tokens[static_cast<std::int64_t>(b)][static_cast<std::int64_t>(t)] = rows[b][t];
-    }
-  }
-  return tokens;
-}
-
-at::Tensor Lengths(const std::vector<std::vector<TokenId>>& rows) {
-  at::Tensor lengths = at::zeros({static_cast<std::int64_t>(rows.size())}, at::kLong);
-  for (std::size_t b = 0; b < rows.size(); ++b) {
-    lengths[static_cast<std::int64_t>(b)] = static_cast<std::int64_t>(rows[b].size());
-  }
-  return lengths;
+PackedTokens PackOf(const std::vector<std::vector<TokenId>>& texts) {
+  PackedTokens pack;
+  for (const auto& text : texts) pack.Add(text);
+  return pack;
 }
 
 std::vector<Continuation> RunOne(Engine& engine, GenerateRequest request) {
@@ -108,7 +96,9 @@ at::Tensor ReferenceLogits(const Model& model, const std::vector<TokenId>& token
   const auto turn = [&](const at::Tensor& x) {
     return x * cos + at::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1) * sin;
   };
-  at::Tensor x = wide(model.embedding).index_select(0, Batch({tokens}, length)[0]);
+  at::Tensor x =
+      wide(model.embedding)
+          .index_select(0, at::tensor(std::vector<std::int64_t>(tokens.begin(), tokens.end())));
   const at::Tensor mask = at::full({length, length}, -INFINITY, at::kDouble).triu(1);
   for (const LayerWeights& w : model.layers) {
     const at::Tensor n = norm(x, w.input_norm);
@@ -147,12 +137,13 @@ TEST_CASE("engine and training forward agree with the formulas on every family o
     std::vector<std::vector<TokenId>> rows;
     for (int length : {1, 2, 7, 33, 100})
       rows.push_back(SomeTokens(length, static_cast<Seed>(length)));
-    const at::Tensor hidden = ForwardHidden(model, Batch(rows, 100), Lengths(rows));
+    const PackedTokens pack = PackOf(rows);
+    const at::Tensor hidden = ForwardHidden(model, pack);
     for (std::size_t b = 0; b < rows.size(); ++b) {
       const auto length = static_cast<std::int64_t>(rows[b].size());
       const at::Tensor exact = ReferenceLogits(model, rows[b]);
       const at::Tensor trained =
-          Logits(model, hidden[static_cast<std::int64_t>(b)].slice(0, 0, length));
+          Logits(model, hidden.narrow(0, pack.segment(static_cast<int>(b)).first, length));
       CHECK(LargestDifference(trained, exact) < 1e-4);
       GenerateRequest request;
       request.context = Extend(nullptr, rows[b]);
@@ -195,9 +186,7 @@ TEST_CASE("every family's logits, log-probabilities and greedy tokens are those 
       const auto results = RunOne(*engine, request);
       CHECK(results[0].tokens == expected["greedy"].get<std::vector<TokenId>>());
       REQUIRE(results[0].top.size() == 260);
-      const auto length = static_cast<std::int64_t>(tokens.size());
-      const at::Tensor logits =
-          Logits(model, ForwardHidden(model, Batch({tokens}, length), Lengths({tokens}))[0]);
+      const at::Tensor logits = Logits(model, ForwardHidden(model, PackOf({tokens})));
       double of_engine = 0, of_training = 0;
       for (const auto& [id, logit] : results[0].top) {
         const double right = expected["last"][static_cast<std::size_t>(id)].get<double>();
@@ -241,9 +230,7 @@ TEST_CASE("scores are the squashed raw values of the training forward") {
   model.value_bias.fill_(0.3);
   SaveModel(model, scratch / "ppm", scratch / "policy");
   const auto tokens = SomeTokens(40, 2);
-  const double raw =
-      RawValues(model, ForwardHidden(model, Batch({tokens}, 40), Lengths({tokens}))[0])[-1]
-          .item<double>();
+  const double raw = RawValues(model, ForwardHidden(model, PackOf({tokens})))[-1].item<double>();
   for (double scale : {1.0, 5.0}) {
     const auto engine = MakeEngine(scratch / "ppm", {.ppm_scale = scale});
     const SequencePtr root = Extend(nullptr, {tokens.begin(), tokens.begin() + 30});
@@ -340,8 +327,7 @@ TEST_CASE("gradients of the training forward agree with finite differences") {
   const std::vector<std::vector<TokenId>> rows = {SomeTokens(6, 1), SomeTokens(9, 2)};
   const at::Tensor direction = at::sin(at::arange(16, at::kFloat));
   const auto loss = [&] {
-    const at::Tensor hidden = ForwardHidden(model, Batch(rows, 9), Lengths(rows));
-    return at::cat({hidden[0].slice(0, 0, 6), hidden[1]}).matmul(direction).tanh().sum();
+    return ForwardHidden(model, PackOf(rows)).matmul(direction).tanh().sum();
   };
   for (const auto& [name, tensor] : NamedParameters(model)) tensor.set_requires_grad(true);
   loss().backward();

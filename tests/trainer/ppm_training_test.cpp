@@ -58,6 +58,66 @@ TEST_CASE("The summed loss on raw scores learns the planted preference too") {
   CHECK(TrainPpm(place.order, options, *MakeSoloCollectives(), {}).pair_accuracy >= 0.95);
 }
 
+TEST_CASE("Regression of Q values and correctness of trajectories order held-out pairs too") {
+  const auto planted = [](int count, Seed seed) {
+    auto pairs = RandomPairs(count, seed);
+    for (PreferencePair& pair : pairs) {
+      pair.final_step = true;
+      pair.q_chosen = 0.8;
+      pair.q_rejected = -0.6;
+    }
+    return pairs;
+  };
+  const Workplace place(planted(400, 1), planted(100, 99));
+  for (const PpmObjective objective : {PpmObjective::kPqm, PpmObjective::kOrm}) {
+    PpmTrainOptions options = Options(120);
+    options.objective = objective;
+    const TrainReport report = TrainPpm(place.order, options, *MakeSoloCollectives(), {});
+    CHECK(report.pair_accuracy >= 0.95);
+    CHECK(report.last_loss < 0.5 * report.first_loss);
+  }
+}
+
+TEST_CASE("An outcome model trains on whole trajectories alone, and says so when there are none") {
+  auto pairs = RandomPairs(3, 1);
+  PpmTrainOptions options = Options(2);
+  options.objective = PpmObjective::kOrm;
+  try {
+    TrainPpm(Workplace(pairs, {}).order, options, *MakeSoloCollectives(), {});
+    FAIL("trained on steps");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).find("final_answer_pairs") != std::string::npos);
+  }
+  pairs[1].final_step = true;
+  options.train.batch = 1;
+  std::vector<std::uint64_t> tokens;
+  TrainCallbacks callbacks;
+  callbacks.progress = [&](const TrainProgress& progress) { tokens.push_back(progress.tokens); };
+  TrainPpm(Workplace(pairs, {}).order, options, *MakeSoloCollectives(), callbacks);
+  const std::uint64_t own =
+      2 * pairs[1].prefix.size() + pairs[1].chosen.size() + pairs[1].rejected.size();
+  CHECK(tokens == std::vector<std::uint64_t>{own, 2 * own});
+}
+
+TEST_CASE("A mean over a step does not depend on how many pairs it has; a sum does") {
+  auto pairs = RandomPairs(1, 1);
+  const auto first_loss = [&](PpmObjective objective, PpmNormalisation normalisation, int batch) {
+    pairs[0].final_step = true;
+    PpmTrainOptions options = Options(1);
+    options.objective = objective;
+    options.normalisation = normalisation;
+    options.train.batch = batch;
+    return TrainPpm(Workplace(pairs, {}).order, options, *MakeSoloCollectives(), {}).first_loss;
+  };
+  for (const PpmObjective objective :
+       {PpmObjective::kBradleyTerry, PpmObjective::kPqm, PpmObjective::kOrm}) {
+    const double mean = first_loss(objective, PpmNormalisation::kMean, 1);
+    CHECK(first_loss(objective, PpmNormalisation::kMean, 4) == doctest::Approx(mean));
+    const double sum = first_loss(objective, PpmNormalisation::kSum, 1);
+    CHECK(first_loss(objective, PpmNormalisation::kSum, 4) == doctest::Approx(4 * sum));
+  }
+}
+
 TEST_CASE("Held-out accuracy is the same number on every rank count; equal sides count half") {
   auto held_out = RandomPairs(40, 99);
   for (PreferencePair& pair : held_out) pair.rejected = pair.chosen;

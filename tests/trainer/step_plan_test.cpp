@@ -15,7 +15,8 @@ std::vector<RowShape> RandomShapes(std::size_t count) {
   std::vector<RowShape> shapes;
   Random random(11);
   for (std::size_t i = 0; i < count; ++i) {
-    shapes.push_back({int(10 + random.Below(60)), int(1 + random.Below(5))});
+    shapes.push_back(
+        {.level = int(1 + random.Below(5)), .group = int(i), .own = int(10 + random.Below(60))});
   }
   return shapes;
 }
@@ -88,20 +89,38 @@ TEST_CASE("The first stage sees easy rows only, all of them, and the rest sees e
   CHECK(CountRows(plan, 40, 100).size() == shapes.size());
 }
 
-TEST_CASE("Batches hold rows of similar length") {
+TEST_CASE("The leaves of a batch hold about equally many tokens") {
   const auto shapes = RandomShapes(1000);
-  StepPlanner plan(shapes, Options(62, 16, 1), {}, 3);
-  std::size_t real = 0, padded = 0;
-  for (int step = 0; step < 62; ++step) {
-    const std::vector<std::uint32_t> rows = plan.At(step).leaves[0];
-    int longest = 0;
-    for (std::uint32_t row : rows) {
-      real += std::size_t(shapes[row].length);
-      longest = std::max(longest, shapes[row].length);
+  StepPlanner plan(shapes, Options(30, 32, 4), {}, 3);
+  for (int step = 0; step < 30; ++step) {
+    int least = 1 << 30, most = 0;
+    for (const auto& leaf : plan.At(step).leaves) {
+      int tokens = 0;
+      for (std::uint32_t row : leaf) tokens += shapes[row].own;
+      least = std::min(least, tokens);
+      most = std::max(most, tokens);
     }
-    padded += rows.size() * std::size_t(longest);
+    CHECK(least > 0.9 * most);
   }
-  CHECK(double(real) / double(padded) > 0.9);
+}
+
+TEST_CASE("Rows of one group come into one leaf, unless that leaves others idle") {
+  std::vector<RowShape> shapes;
+  for (int row = 0; row < 64; ++row) shapes.push_back({1, row % 16, 100, 10});
+  StepPlanner plan(shapes, Options(8, 16, 2), {}, 3);
+  for (int step = 0; step < 8; ++step) {
+    std::map<int, std::set<std::size_t>> leaves_of;
+    const StepPlan at = plan.At(step);
+    for (std::size_t leaf = 0; leaf < 2; ++leaf) {
+      CHECK(at.leaves[leaf].size() == 8);
+      for (std::uint32_t row : at.leaves[leaf]) leaves_of[shapes[row].group].insert(leaf);
+    }
+    CHECK(leaves_of.size() == 4);
+    for (const auto& [group, leaves] : leaves_of) CHECK(leaves.size() == 1);
+  }
+  for (RowShape& shape : shapes) shape.group = 0;
+  for (const auto& leaf : StepPlanner(shapes, Options(1, 16, 4), {}, 3).At(0).leaves)
+    CHECK(leaf.size() == 4);
 }
 
 TEST_CASE("Leaves are balanced, and empty where there are more leaves than rows") {
@@ -116,7 +135,7 @@ TEST_CASE("Leaves are balanced, and empty where there are more leaves than rows"
 
 TEST_CASE("No rows, or none for the first stage, is an error that says so") {
   CHECK_THROWS_WITH_AS(StepPlanner({}, Options(3, 5, 1), {}, 3), "no rows to train on", Error);
-  CHECK_THROWS_AS(StepPlanner({{10, 4}}, Options(3, 5, 1),
+  CHECK_THROWS_AS(StepPlanner({{.level = 4, .own = 10}}, Options(3, 5, 1),
                               {.steps = 2, .max_level = 1, .constant_steps = 0}, 3),
                   Error);
 }

@@ -93,6 +93,25 @@ TEST_CASE("A trained PPM has the same bytes on 1, 2 and 3 ranks") {
   }
 }
 
+TEST_CASE("Recomputing activations gives the same bytes; small packs give the same loss") {
+  const Workplace place;
+  const TrainOrder plain = place.Order("plain"), recomputed = place.Order("recomputed");
+  TrainPolicy(plain, Options(7), {}, *MakeSoloCollectives(), {});
+  TrainOptions options = Options(7);
+  options.recompute = true;
+  TrainPolicy(recomputed, options, {}, *MakeSoloCollectives(), {});
+  CHECK(Weights(recomputed) == Weights(plain));
+
+  std::vector<double> losses;
+  for (int capacity : {0, 30, 1}) {
+    options.pack_tokens = capacity;
+    const TrainOrder order = place.Order("packs" + std::to_string(capacity));
+    losses.push_back(TrainPolicy(order, options, {}, *MakeSoloCollectives(), {}).last_loss);
+  }
+  CHECK(losses[1] == doctest::Approx(losses[0]).epsilon(1e-5));
+  CHECK(losses[2] == doctest::Approx(losses[0]).epsilon(1e-5));
+}
+
 TEST_CASE("Stopped at any step and resumed on another number of ranks, the bytes are the same") {
   const Workplace place;
   const TrainOrder whole = place.Order("whole");

@@ -1,55 +1,37 @@
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <array>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "schemas/base/error.h"
 #include "workers/policy/model.h"
+#include "workers/policy/training_functions.h"
 
 namespace gradus {
 namespace {
 
-struct RopeTables {
-  at::Tensor cos, sin;  // [T, 1, dims / 2], or [B, T, 1, dims / 2] where rows turn differently.
-};
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
-RopeTables MakeRopeTable(const RopeConfig& rope, int table, std::int64_t length) {
-  const at::Tensor cos = at::empty({length, 1, rope.dims / 2}, at::kFloat);
-  const at::Tensor sin = at::empty_like(cos);
-  FillRotations(rope, table, static_cast<int>(length), cos.data_ptr<float>(),
-                sin.data_ptr<float>());
-  return {cos, sin};
+PackLayoutPtr LayoutOf(const RopeConfig& rope, const PackedTokens& pack, const at::Device& device) {
+  auto layout = c10::make_intrusive<PackLayout>();
+  layout->segments = pack.segments();
+  layout->rotations = RotationsOf(rope, pack);
+  const auto rows = [&](std::vector<float>& values) {
+    // A copy: gradients come back when the layout may be gone.
+    return at::from_blob(values.data(), {pack.size(), 1, rope.dims / 2}, at::kFloat)
+        .to(device, at::kFloat, false, true);
+  };
+  layout->cos = rows(layout->rotations.cos);
+  layout->sin = rows(layout->rotations.sin);
+  return layout;
 }
 
-RopeTables MakeRopeTables(const RopeConfig& rope, std::int64_t length, const at::Tensor& lengths) {
-  const RopeTables first = MakeRopeTable(rope, 0, length);
-  if (rope.tables() == 1) return first;
-  const RopeTables second = MakeRopeTable(rope, 1, length);
-  std::vector<at::Tensor> cos, sin;
-  for (std::int64_t b = 0; b < lengths.size(0); ++b) {
-    const bool later = rope.TableOf(static_cast<int>(lengths[b].item<std::int64_t>())) == 1;
-    cos.push_back(later ? second.cos : first.cos);
-    sin.push_back(later ? second.sin : first.sin);
-  }
-  return {at::stack(cos), at::stack(sin)};
-}
-
-at::Tensor Norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  return at::rms_norm(x, {x.size(-1)}, weight, eps);
-}
-
-// x [B, T, heads, d]: turns the halves of each head's leading dimensions against each other.
-at::Tensor Rotate(const at::Tensor& x, const RopeTables& rope) {
-  const std::int64_t half = rope.cos.size(-1), rest = x.size(-1) - 2 * half;
-  const at::Tensor low = x.narrow(-1, 0, half), high = x.narrow(-1, half, half);
-  std::vector<at::Tensor> parts = {low * rope.cos - high * rope.sin,
-                                   high * rope.cos + low * rope.sin};
-  if (rest > 0) parts.push_back(x.narrow(-1, 2 * half, rest));
-  return at::cat(parts, -1);
-}
-
-// q, k, v [B, T, heads · d] before they turn.
+// q, k, v [tokens, heads · d] before they turn.
 std::array<at::Tensor, 3> Project(const at::Tensor& x, const LayerWeights& w,
                                   const ModelConfig& c) {
   if (!c.family.fused) {
@@ -62,57 +44,111 @@ std::array<at::Tensor, 3> Project(const at::Tensor& x, const LayerWeights& w,
   return {all.narrow(-1, 0, q), all.narrow(-1, q, kv), all.narrow(-1, q + kv, kv)};
 }
 
-// What queries see of keys, [T, T]: the latest `window` tokens. Undefined: all that came before.
-std::optional<at::Tensor> WindowMask(int window, std::int64_t length) {
-  if (window == 0 || length <= window) return std::nullopt;
-  return at::ones({length, length}, at::kBool).tril().triu(1 - std::int64_t{window});
+at::Tensor NormHeads(const at::Tensor& x, const at::Tensor& weight, const ModelConfig& c) {
+  const at::Tensor heads = x.reshape({x.size(0), -1, c.head_dim});
+  return NormRows(heads, weight, c.rms_norm_eps).flatten(1, 2);
 }
 
 at::Tensor Attention(const at::Tensor& x, const LayerWeights& w, const ModelConfig& c,
-                     const RopeTables& rope, int window) {
-  const std::int64_t batch = x.size(0), length = x.size(1);
+                     const PackLayoutPtr& layout, int window) {
   auto [q, k, v] = Project(x, w, c);
-  q = q.reshape({batch, length, c.num_heads, c.head_dim});
-  k = k.reshape({batch, length, c.num_kv_heads, c.head_dim});
-  v = v.reshape({batch, length, c.num_kv_heads, c.head_dim});
   if (c.family.qk_norm) {
-    q = Norm(q, w.q_norm, c.rms_norm_eps);
-    k = Norm(k, w.k_norm, c.rms_norm_eps);
+    q = NormHeads(q, w.q_norm, c);
+    k = NormHeads(k, w.k_norm, c);
   }
-  q = Rotate(q, rope).transpose(1, 2);
-  k = Rotate(k, rope).transpose(1, 2);
-  const std::optional<at::Tensor> mask = WindowMask(window, length);
-  const at::Tensor mixed = at::scaled_dot_product_attention(
-      q, k, v.transpose(1, 2), mask, 0.0, !mask, std::nullopt, c.num_heads != c.num_kv_heads);
-  return at::linear(mixed.transpose(1, 2).reshape({batch, length, -1}), w.o);
+  return PackedAttention(q, k, v, layout,
+                         {c.num_heads, c.num_kv_heads, c.head_dim, c.rope.dims, window});
 }
 
-at::Tensor FeedForward(const at::Tensor& x, const LayerWeights& w, const ModelConfig& c) {
-  if (!c.family.fused) {
-    return at::linear(at::silu(at::linear(x, w.gate)) * at::linear(x, w.up), w.down);
-  }
+at::Tensor Gated(const at::Tensor& x, const LayerWeights& w, const ModelConfig& c) {
+  if (!c.family.fused) return GatedUnit(at::linear(x, w.gate), at::linear(x, w.up));
   const std::vector<at::Tensor> halves = at::linear(x, w.gate_up).chunk(2, -1);
-  return at::linear(at::silu(halves[0]) * halves[1], w.down);
+  return GatedUnit(halves[0], halves[1]);
 }
+
+at::Tensor ForwardLayer(const at::Tensor& x, const Model& model, std::size_t index,
+                        const PackLayoutPtr& layout) {
+  const ModelConfig& c = model.config;
+  const LayerWeights& w = model.layers[index];
+  const at::Tensor mixed =
+      Attention(NormRows(x, w.input_norm, c.rms_norm_eps), w, c, layout, c.windows[index]);
+  const at::Tensor middle = at::addmm(x, mixed, w.o.t());
+  const at::Tensor gated = Gated(NormRows(middle, w.post_norm, c.rms_norm_eps), w, c);
+  return at::addmm(middle, gated, w.down.t());
+}
+
+std::vector<at::Tensor> ParametersOf(const LayerWeights& w) {
+  std::vector<at::Tensor> defined;
+  for (const at::Tensor& tensor :
+       {w.input_norm, w.post_norm, w.q, w.k, w.v, w.qkv, w.q_bias, w.k_bias, w.v_bias, w.q_norm,
+        w.k_norm, w.o, w.gate, w.up, w.gate_up, w.down}) {
+    if (tensor.defined()) defined.push_back(tensor);
+  }
+  return defined;
+}
+
+struct LayerCall : torch::CustomClassHolder {
+  LayerCall(const Model& of, std::size_t of_layer, PackLayoutPtr of_pack)
+      : model(of), layer(of_layer), layout(std::move(of_pack)) {}
+  const Model& model;
+  std::size_t layer;
+  PackLayoutPtr layout;
+};
+
+// A layer that keeps its input alone and computes everything else again when gradients come back
+// (activation checkpointing, arXiv 1604.06174). The same operations run on the same values, so the
+// bits are those of ForwardLayer.
+struct RecomputedLayer : torch::autograd::Function<RecomputedLayer> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            at::TensorList parameters, const c10::intrusive_ptr<LayerCall>& call) {
+    variable_list saved = {x};
+    saved.insert(saved.end(), parameters.begin(), parameters.end());
+    context->save_for_backward(saved);
+    context->saved_data["call"] = c10::IValue::make_capsule(call);
+    return ForwardLayer(x, call->model, call->layer, call->layout);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    variable_list inputs = context->get_saved_variables();
+    const auto holder = context->saved_data["call"].toCapsule();
+    const auto& call = static_cast<const LayerCall&>(*holder);
+    const at::AutoGradMode with_gradients(true);
+    inputs[0] = inputs[0].detach().requires_grad_(true);
+    const at::Tensor out = ForwardLayer(inputs[0], call.model, call.layer, call.layout);
+    variable_list result = torch::autograd::grad({out}, inputs, {gradients[0]});
+    result.emplace_back();  // Of `call`.
+    return result;
+  }
+};
 
 }  // namespace
 
-at::Tensor ForwardHidden(const Model& model, const at::Tensor& tokens, const at::Tensor& lengths) {
-  const ModelConfig& c = model.config;
-  Require(tokens.dim() == 2 && lengths.dim() == 1 && tokens.size(0) == lengths.size(0),
-          "ForwardHidden: tokens must be [B, T] and lengths [B]");
-  const RopeTables rope = MakeRopeTables(c.rope, tokens.size(1), lengths);
-  at::Tensor x = at::embedding(model.embedding, tokens);
+at::Tensor ForwardHidden(const Model& model, const PackedTokens& pack, bool recompute) {
+  Require(pack.size() > 0, "ForwardHidden: an empty pack");
+  const at::Device device = model.embedding.device();
+  const PackLayoutPtr layout = LayoutOf(model.config.rope, pack, device);
+  at::Tensor tokens = at::empty({pack.size()}, at::kLong);
+  std::copy(pack.tokens().begin(), pack.tokens().end(), tokens.mutable_data_ptr<std::int64_t>());
+  at::Tensor x = at::embedding(model.embedding, tokens.to(device));
+  const bool again = recompute && at::GradMode::is_enabled();
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
-    const LayerWeights& layer = model.layers[i];
-    x = x + Attention(Norm(x, layer.input_norm, c.rms_norm_eps), layer, c, rope, c.windows[i]);
-    x = x + FeedForward(Norm(x, layer.post_norm, c.rms_norm_eps), layer, c);
+    if (!again) {
+      x = ForwardLayer(x, model, i, layout);
+      continue;
+    }
+    const std::vector<at::Tensor> parameters = ParametersOf(model.layers[i]);
+    x = RecomputedLayer::apply(x, at::TensorList(parameters),
+                               c10::make_intrusive<LayerCall>(model, i, layout));
   }
-  return Norm(x, model.final_norm, c.rms_norm_eps);
+  return NormRows(x, model.final_norm, model.config.rms_norm_eps);
 }
 
 at::Tensor Logits(const Model& model, const at::Tensor& hidden) {
   return at::linear(hidden, model.lm_head);
+}
+
+at::Tensor TokenLoss(const Model& model, const at::Tensor& hidden, const at::Tensor& targets,
+                     double weight) {
+  return CrossEntropySum(hidden, model.lm_head, targets, weight);
 }
 
 at::Tensor RawValues(const Model& model, const at::Tensor& hidden) {

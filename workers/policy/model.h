@@ -8,6 +8,7 @@
 
 #include "schemas/base/seed.h"
 #include "workers/policy/model_config.h"
+#include "workers/policy/packed_tokens.h"
 
 namespace gradus {
 
@@ -49,12 +50,18 @@ void AddValueHead(Model& model, Seed seed);
 // if present).
 std::vector<std::pair<std::string, at::Tensor>> NamedParameters(const Model& model);
 
-// Training forward. `tokens` int64 [B, T] right-padded, `lengths` int64 [B]. Returns final-norm
-// hidden states [B, T, hidden] with autograd; padding rows are garbage and must be masked by the
-// caller. Causal attention, RoPE rotate-half, RMSNorm in fp32. Deterministic on CPU.
-at::Tensor ForwardHidden(const Model& model, const at::Tensor& tokens, const at::Tensor& lengths);
+// Training forward over a pack: final-norm hidden states [tokens, hidden] with autograd, on the
+// device and in the type of the weights (float32, bfloat16 or float64). Deterministic on CPU: a
+// pack's bits depend on the pack alone. `recompute` keeps only each layer's input for the backward
+// pass and computes the rest again: the same bits, about a third more work, a fraction of the
+// memory. The model must outlive the backward pass.
+at::Tensor ForwardHidden(const Model& model, const PackedTokens& pack, bool recompute = false);
 // [N, hidden] → [N, vocab].
 at::Tensor Logits(const Model& model, const at::Tensor& hidden);
+// `weight` times the summed cross-entropy of the next tokens `targets` (int64 [N]) after hidden [N,
+// hidden]; the logits never exist all at once.
+at::Tensor TokenLoss(const Model& model, const at::Tensor& hidden, const at::Tensor& targets,
+                     double weight);
 // [N, hidden] → [N]: raw linear head output, no tanh.
 at::Tensor RawValues(const Model& model, const at::Tensor& hidden);
 
