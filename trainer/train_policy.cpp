@@ -19,7 +19,7 @@ std::string Recipe(const TrainOptions& options) {
 TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
                         const CurriculumStage& stage, Collectives& group,
                         const TrainCallbacks& callbacks) {
-  FlatModel model(LoadModel(order.model));
+  FlatModel model(LoadModel(order.model), options.precision, group.device());
   const auto data = LoadSftRows(order.data, model.model().config, options.max_tokens);
   RequireRows(data.rows.size(), data.dropped, order.data);
   std::vector<RowShape> shapes;

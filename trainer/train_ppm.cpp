@@ -47,10 +47,7 @@ double PairAccuracy(const Model& model, const Pairs& pairs, std::uint32_t batch,
       right += chosen > rejected ? 1 : chosen == rejected ? 0.5 : 0;
     }
   }
-  std::vector<std::vector<float>> local{{float(right)}};
-  std::vector<float> sum;
-  group.TreeSum(local, group.size(), sum);
-  return double(sum[0]) / double(pairs.size());
+  return SumOverRanks(group, right) / double(pairs.size());  // Halves: exact in any order.
 }
 
 }  // namespace
@@ -59,8 +56,8 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
                      const TrainCallbacks& callbacks) {
   Model start = LoadModel(order.model);
   AddValueHead(start, MixSeed(order.seed, "value head"));
-  FlatModel model(std::move(start));
   const TrainOptions& train = options.train;
+  FlatModel model(std::move(start), train.precision, group.device());
   const auto data = LoadPairs(order.data, model.model().config, train.max_tokens);
   RequireRows(data.rows.size(), data.dropped, order.data);
   FittingRows<PreferencePair> held_out;
@@ -85,11 +82,14 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
     return loss.item<double>();
   };
 
-  const TrainingRun run{order, train, stage, group, callbacks, Recipe(options)};
+  const auto accuracy = [&] { return PairAccuracy(model.model(), held_out.rows, 32, group); };
+  const Evaluation evaluation{accuracy, held_out.rows.empty() ? 0 : options.eval_steps,
+                              options.keep};
+  const TrainingRun run{order, train, stage, group, callbacks, Recipe(options), evaluation};
   TrainReport report = RunTraining(run, plan, model, objective);
   report.dropped_rows = data.dropped + held_out.dropped;
   report.held_out_pairs = held_out.rows.size();
-  report.pair_accuracy = PairAccuracy(model.model(), held_out.rows, 32, group);
+  report.pair_accuracy = accuracy();
   PublishModel(run, model);
   return report;
 }

@@ -46,7 +46,7 @@ at::Tensor Rotate(const at::Tensor& x, const RopeTables& rope) {
   std::vector<at::Tensor> parts = {low * rope.cos - high * rope.sin,
                                    high * rope.cos + low * rope.sin};
   if (rest > 0) parts.push_back(x.narrow(-1, 2 * half, rest));
-  return at::cat(parts, -1);
+  return at::cat(parts, -1).to(x.scalar_type());
 }
 
 // q, k, v [B, T, heads · d] before they turn.
