@@ -1,77 +1,18 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <functional>
-#include <map>
 #include <string>
-#include <thread>
 #include <utility>
 
-#include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "trainer/nccl_api.h"
+#include "trainer/nccl_channel.h"
 #include "trainer/partial_sums.h"
 #include "trainer/train.h"
 
 namespace gradus {
 namespace {
-
-enum Tag : std::uint32_t { kHostName = 11, kWelcome = 12, kAlive = 13 };
-constexpr auto kPollInterval = std::chrono::microseconds(100);
-constexpr cudaStream_t kComputeStream = nullptr;  // Torch computes on the default stream.
-
-void CheckCuda(cudaError_t status, const char* what) {
-  if (status != cudaSuccess) Fail("CUDA: {} failed: {}", what, cudaGetErrorString(status));
-}
-
-int UsableDevices(const NcclApi& api) {
-  int count = 0;
-  const cudaError_t status = api.GetDeviceCount(&count);
-  if (status != cudaSuccess || count == 0) {
-    Fail(
-        "NCCL collectives need a GPU and none is usable ({}): train with the host collectives "
-        "instead",
-        status == cudaSuccess ? "no device" : cudaGetErrorString(status));
-  }
-  return count;
-}
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
-
-// What rank 0 tells each member: the communicator's id, and which of its host's GPUs is its own.
-struct Welcome {
-  ncclUniqueId id;
-  int device = 0;
-};
-
-// Ranks on one host take its GPUs in rank order.
-Welcome Meet(PeerLink& link, const NcclApi& api, double deadline_s) {
-  Welcome welcome{};
-  if (link.rank() != 0) {
-    link.Send(0, kHostName, HostName());
-    const std::string bytes = link.Receive(0, kWelcome, deadline_s);
-    return ByteReader(bytes).Get<Welcome>();
-  }
-  const ncclResult_t status = api.GetUniqueId(&welcome.id);
-  if (status != ncclSuccess) Fail("NCCL: no unique id: {}", ncclGetErrorString(status));
-  std::map<std::string, int> taken{{HostName(), 1}};
-  for (int member = 1; member < link.size(); ++member) {
-    Welcome answer = welcome;
-    answer.device = taken[link.Receive(member, kHostName, deadline_s)]++;
-    link.Send(member, kWelcome, ByteWriter().Put(answer).Take());
-  }
-  return welcome;
-}
 
 ncclDataType_t TypeOf(const at::Tensor& tensor) {
   if (tensor.scalar_type() == at::kBFloat16) return ncclBfloat16;
@@ -82,132 +23,6 @@ ncclDataType_t TypeOf(const at::Tensor& tensor) {
 char* Address(const at::Tensor& tensor, std::size_t value) {
   return static_cast<char*>(tensor.mutable_data_ptr()) + value * tensor.element_size();
 }
-
-// A communicator, its stream and the watch over both. Operations are queued on the stream; whoever
-// waits for it polls the communicator's health and the clock, and aborts it when either says so: a
-// dead peer shows as an error, a silent one as the deadline.
-class NcclChannel {
- public:
-  NcclChannel(PeerLink& link, const NcclOptions& options, const NcclApi& api)
-      : link_(link), options_(options), api_(api) {
-    const int devices = UsableDevices(api_);
-    const Welcome welcome = Meet(link, api_, options.deadline_s);
-    device_ = welcome.device;
-    if (device_ >= devices) {
-      Fail("NCCL wants one GPU per rank: rank {} is number {} on {}, which shows {} GPUs",
-           link.rank(), device_ + 1, HostName(), devices);
-    }
-    UseDevice();
-    CheckCuda(api_.StreamCreate(&stream_, cudaStreamNonBlocking), "creating a stream");
-    CheckCuda(api_.EventCreate(&ready_, cudaEventDisableTiming), "creating an event");
-    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-    config.blocking = 0;
-    Settle(api_.CommInitRankConfig(&comm_, link.size(), welcome.id, link.rank(), &config),
-           "joining the group");
-  }
-  ~NcclChannel() {
-    // Abort, not destroy: it also ends operations whose peer is gone. Orderly ends finish their
-    // work before.
-    Abort();
-    if (ready_ != nullptr) api_.EventDestroy(ready_);
-    if (stream_ != nullptr) api_.StreamDestroy(stream_);
-  }
-  NcclChannel(const NcclChannel&) = delete;
-
-  int device() const { return device_; }
-  // Any thread that calls CUDA chooses its device first: backward runs on threads of its own.
-  void UseDevice() { CheckCuda(api_.SetDevice(device_), "choosing the device"); }
-
-  // Queues what `calls` queues on (comm, stream), behind all that was computed so far.
-  void Launch(const std::string& what,
-              const std::function<void(const std::function<void(ncclResult_t)>& check)>& calls) {
-    UseDevice();
-    if (comm_ == nullptr) Abandon(what, "the group was given up before");
-    CheckCuda(api_.EventRecord(ready_, kComputeStream), "marking the computed");
-    CheckCuda(api_.StreamWaitEvent(stream_, ready_, 0), "waiting for the computed");
-    Settle(api_.GroupStart(), what);
-    calls([&](ncclResult_t status) {
-      if (status != ncclSuccess && status != ncclInProgress)
-        Abandon(what, ncclGetErrorString(status));
-    });
-    Settle(api_.GroupEnd(), what);
-  }
-
-  // Until all that was queued is done.
-  void Wait(const std::string& what) {
-    UseDevice();
-    const double end = MonotonicSeconds() + options_.deadline_s;
-    cudaError_t status;
-    while ((status = api_.StreamQuery(stream_)) == cudaErrorNotReady) {
-      ncclResult_t health = ncclSuccess;
-      const ncclResult_t asked = api_.CommGetAsyncError(comm_, &health);
-      if (asked != ncclSuccess) Abandon(what, ncclGetErrorString(asked));
-      if (health != ncclSuccess && health != ncclInProgress)
-        Abandon(what, ncclGetErrorString(health));
-      if (MonotonicSeconds() > end)
-        Abandon(what, fmt::format("nothing for {} s", options_.deadline_s));
-      std::this_thread::sleep_for(kPollInterval);
-    }
-    CheckCuda(status, what.c_str());
-  }
-
-  ncclComm_t comm() const { return comm_; }
-  cudaStream_t stream() const { return stream_; }
-
- private:
-  // Waits until a non-blocking call has been taken up.
-  void Settle(ncclResult_t status, const std::string& what) {
-    const double end = MonotonicSeconds() + options_.deadline_s;
-    while (status == ncclInProgress) {
-      if (MonotonicSeconds() > end)
-        Abandon(what, fmt::format("nothing for {} s", options_.deadline_s));
-      std::this_thread::sleep_for(kPollInterval);
-      if (api_.CommGetAsyncError(comm_, &status) != ncclSuccess) Abandon(what, "communicator lost");
-    }
-    if (status != ncclSuccess) Abandon(what, ncclGetErrorString(status));
-  }
-
-  void Abort() {
-    if (comm_ != nullptr) api_.CommAbort(std::exchange(comm_, nullptr));
-  }
-
-  [[noreturn]] void Abandon(const std::string& what, const std::string& reason) {
-    Abort();
-    throw Error(fmt::format("training rank {} lost its group while {}: {}; {}", link_.rank(), what,
-                            reason, AskWhoLives()),
-                ExitCode::kTrainersLost);
-  }
-
-  // NCCL does not say who is missing; the host link does.
-  std::string AskWhoLives() {
-    std::string silent;
-    try {
-      for (int other = 0; other < link_.size(); ++other) {
-        if (other != link_.rank()) link_.Send(other, kAlive, {});
-      }
-    } catch (const Error& error) {
-      return error.what();
-    }
-    const double end = MonotonicSeconds() + options_.deadline_s / 2;
-    for (int other = 0; other < link_.size(); ++other) {
-      if (other == link_.rank()) continue;
-      try {
-        link_.Receive(other, kAlive, std::max(0.0, end - MonotonicSeconds()));
-      } catch (const Error& error) {
-        silent += (silent.empty() ? "" : "; ") + std::string(error.what());
-      }
-    }
-    return silent.empty() ? "all members answer on the host link" : silent;
-  }
-
-  PeerLink& link_;
-  const NcclOptions options_;
-  const NcclApi& api_;
-  int device_ = 0;
-  cudaStream_t stream_ = nullptr;
-  cudaEvent_t ready_ = nullptr;
-  ncclComm_t comm_ = nullptr;
-};
 
 class NcclCollectives final : public Collectives {
  public:

@@ -24,6 +24,8 @@ std::string OrderDigest(const TrainingRun& run) {
   const CurriculumStage& stage = run.stage;
   text += fmt::format("stage {} {} {}\n", stage.steps, stage.max_level, stage.constant_steps);
   for (const auto& file : run.order.data) text += "data " + Sha256File(file) + "\n";
+  // Which weights are the best depends on what they are measured on.
+  if (run.evaluation.every > 0) text += "held out " + Sha256File(run.order.held_out) + "\n";
   return Sha256(text);
 }
 
