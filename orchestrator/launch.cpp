@@ -42,9 +42,9 @@ int RunHere(const std::function<int(Transport&)>& role, Transport& transport) {
   }
 }
 
-int PrepareCode(const Roles& roles) {
+int PrepareCode(const std::function<void()>& prepare) {
   try {
-    roles.prepare();
+    prepare();
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "gradus: %s\n", error.what());
@@ -56,7 +56,7 @@ int PrepareCode(const Roles& roles) {
 }
 
 int LaunchAlone(const Roles& roles) {
-  if (const int code = PrepareCode(roles); code != 0) return code;
+  if (const int code = PrepareCode(roles.prepare); code != 0) return code;
   auto world = MakeLocalWorld(2);
   std::thread worker([&] { RunHere(roles.work, *world[1]); });
   const int code = RunHere(roles.coordinate, *world[0]);
@@ -98,13 +98,30 @@ int LauncherRank() {
 int Launch(const Roles& roles) {
   if (LauncherSize() <= 1) return LeaveExitCode(LaunchAlone(roles));
   MpiSession session;
-  const int prepared = AgreedCode(session.rank() == 0 ? PrepareCode(roles) : 0);
+  const int prepared = AgreedCode(session.rank() == 0 ? PrepareCode(roles.prepare) : 0);
   if (prepared != 0) return session.rank() == 0 ? LeaveExitCode(prepared) : prepared;
   // The launcher forwards signals to everybody; workers wait for the coordinator's word.
   if (session.rank() != 0) IgnoreStopSignals();
   const auto& role = session.rank() == 0 ? roles.coordinate : roles.work;
   const int code = session.RunRole([&](Transport& transport) { return RunHere(role, transport); });
   return session.rank() == 0 ? LeaveExitCode(code) : LeaveWorkerCode(code);
+}
+
+int LaunchPeers(const std::function<void()>& prepare, const std::function<int(Transport&)>& role) {
+  CatchStopSignals();
+  if (LauncherSize() <= 1) {
+    if (const int code = PrepareCode(prepare); code != 0) return LeaveExitCode(code);
+    return LeaveExitCode(RunHere(role, *MakeLocalWorld(1)[0]));
+  }
+  MpiSession session;
+  SetLogPrefix(fmt::format("[rank {}] ", session.rank()));
+  const int prepared = AgreedCode(session.rank() == 0 ? PrepareCode(prepare) : 0);
+  if (prepared != 0) return session.rank() == 0 ? LeaveExitCode(prepared) : prepared;
+  const int code = session.RunRole([&](Transport& transport) { return RunHere(role, transport); },
+                                   MpiSession::Kind::kPeers);
+  // Whoever survives rank 0 speaks for it.
+  const bool lost = code == static_cast<int>(ExitCode::kTrainersLost);
+  return session.rank() == 0 || lost ? LeaveExitCode(code) : code;
 }
 
 }  // namespace gradus

@@ -20,8 +20,9 @@ namespace {
 
 constexpr double kForever = std::numeric_limits<double>::infinity();
 constexpr double kFlushSeconds = 10;  // For the last messages of this rank.
-constexpr double kMeetSeconds = 60;   // For the slowest rank to finish its role.
-constexpr double kAbortSeconds = 5;   // For the end of rank 0 to reach this rank.
+constexpr double kLostFlushSeconds = 1;
+constexpr double kMeetSeconds = 60;  // For the slowest rank to finish its role.
+constexpr double kAbortSeconds = 5;  // For the end of rank 0 to reach this rank.
 constexpr double kTransitSleep = 20e-6;
 constexpr double kGraceSeconds = 0.5;  // For the others to read that they should leave.
 
@@ -70,7 +71,7 @@ MpiSession::~MpiSession() {
   if (!unwinding) LeaveDegraded();
 }
 
-int MpiSession::RunRole(const std::function<int(Transport&)>& role) {
+int MpiSession::RunRole(const std::function<int(Transport&)>& role, Kind kind) {
   std::atomic<bool> finished = false;
   std::exception_ptr failure;
   std::thread thread([&] {
@@ -90,10 +91,13 @@ int MpiSession::RunRole(const std::function<int(Transport&)>& role) {
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ExitCode::kInternal));
   }
   thread.join();
-  Pump([this] { return transport_->Flushed(); }, kFlushSeconds);
+  // Of equals some may be dead, and nobody has given them up: their messages are not waited for.
+  const bool failed = failure || (exit_code_ != 0 && exit_code_ != int(ExitCode::kStopped));
+  const bool lost = kind == Kind::kPeers && failed;
+  Pump([this] { return transport_->Flushed(); }, lost ? kLostFlushSeconds : kFlushSeconds);
   // A worker that failed has been given up by the others, who go on without it.
-  const bool failed_worker = rank_ != 0 && (failure || exit_code_ != 0);
-  met_ = !failed_worker && !transport_->degraded() && MeetTheOthers();
+  const bool leaves = lost || (rank_ != 0 && (failure || exit_code_ != 0));
+  met_ = !leaves && !transport_->degraded() && MeetTheOthers();
   degraded_ = !met_;
   if (failure) std::rethrow_exception(failure);
   return exit_code_;

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -30,10 +31,13 @@ class MpiSession {
   int rank() const { return rank_; }
   int size() const { return size_; }
 
+  // Of equals each one that failed leaves at once, rank 0 too.
+  enum class Kind : std::uint8_t { kCoordinatorAndWorkers, kPeers };
+
   // Runs `role` on a thread of its own while this thread moves its messages; returns the role's
   // exit code when its last messages have gone out (messages to the dead are abandoned after some
   // seconds). What the role throws is thrown here. Call once.
-  int RunRole(const std::function<int(Transport&)>& role);
+  int RunRole(const std::function<int(Transport&)>& role, Kind kind = Kind::kCoordinatorAndWorkers);
 
  private:
   // Moves messages until `done`; false when `limit_s` is over first.

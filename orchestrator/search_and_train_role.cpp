@@ -6,6 +6,7 @@
 
 #include "orchestrator/config.h"
 #include "orchestrator/orders.h"
+#include "schemas/base/log.h"
 #include "schemas/tree.h"
 #include "workers/rollout_pool.h"
 
@@ -55,19 +56,20 @@ class SearchAndTrainRole final : public WorkerRole {
                     const std::function<void(std::string)>& progress,
                     const std::function<bool()>& stop) override {
     const TrainRequest request = ParseTrainRequest(text);
-    const std::unique_ptr<Collectives> group =
-        link.size() == 1 ? MakeSoloCollectives()
-                         : MakeHostCollectives(link, config_.cluster.collective_s);
     TrainCallbacks callbacks;
     callbacks.progress = [&](const TrainProgress& p) { progress(ToText(p)); };
     callbacks.stop = stop;
+    callbacks.alarm = [](const std::string& what) { Log("training: {}", what); };
+    const double deadline_s = config_.cluster.collective_s;
     if (request.kind == TrainKind::kPpm) {
+      const auto group = MakeCollectives(link, config_.ppm.train.train, deadline_s);
       return ToText(TrainPpm(request.order, config_.ppm.train, *group, callbacks));
     }
     const bool bootstrap = request.kind == TrainKind::kBootstrap;
     TrainOptions options = bootstrap ? config_.bootstrap.train : config_.policy.train;
     if (request.steps > 0) options.steps = request.steps;
     const CurriculumStage stage = bootstrap ? config_.bootstrap.curriculum : CurriculumStage{};
+    const auto group = MakeCollectives(link, options, deadline_s);
     return ToText(TrainPolicy(request.order, options, stage, *group, callbacks));
   }
 

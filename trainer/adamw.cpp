@@ -1,5 +1,6 @@
 #include "trainer/adamw.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "schemas/base/error.h"
@@ -27,28 +28,34 @@ void UpdateRange(float* __restrict values, const float* __restrict gradient,
 
 }  // namespace
 
-double GradientNorm(std::span<const float> gradient) {
+std::vector<double> BlockSquares(std::span<const float> gradient) {
   constexpr std::size_t kLanes =
       8;  // Independent sums: a fixed order, but not one long chain of additions.
-  double lanes[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= gradient.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const double value = gradient[i + lane];
-      lanes[lane] += value * value;
+  std::vector<double> blocks;
+  for (std::size_t first = 0; first < gradient.size(); first += kBlock) {
+    const auto block = gradient.subspan(first, std::min(kBlock, gradient.size() - first));
+    double lanes[kLanes] = {};
+    std::size_t i = 0;
+    for (; i + kLanes <= block.size(); i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        const double value = block[i + lane];
+        lanes[lane] += value * value;
+      }
     }
+    double sum = 0;
+    for (; i < block.size(); ++i) sum += static_cast<double>(block[i]) * block[i];
+    for (double lane : lanes) sum += lane;
+    blocks.push_back(sum);
   }
-  double sum = 0;
-  for (; i < gradient.size(); ++i) sum += static_cast<double>(gradient[i]) * gradient[i];
-  for (double lane : lanes) sum += lane;
-  return std::sqrt(sum);
+  return blocks;
 }
 
-void ApplyAdamW(std::span<float> values, std::span<const float> gradient, AdamMoments& moments,
+void ApplyAdamW(const AdamBuffers& buffers, std::span<const float> gradient,
                 std::span<const ParameterRange> decayed, const OptimizerOptions& options, double lr,
                 double scale, std::uint64_t update) {
-  Require(gradient.size() == values.size() && moments.first.size() == values.size() &&
-              moments.second.size() == values.size(),
+  const std::size_t count = buffers.values.size();
+  Require(gradient.size() == count && buffers.first_moment.size() == count &&
+              buffers.second_moment.size() == count,
           "optimiser buffers differ in length");
   const double t = static_cast<double>(update);
   const Coefficients c{.beta1 = float(options.beta1),
@@ -60,8 +67,9 @@ void ApplyAdamW(std::span<float> values, std::span<const float> gradient, AdamMo
                        .second_scale = float(1 / std::sqrt(1 - std::pow(options.beta2, t))),
                        .eps = float(options.eps)};
   const auto range = [&](std::size_t first, std::size_t last, float keep) {
-    UpdateRange(values.data() + first, gradient.data() + first, moments.first.data() + first,
-                moments.second.data() + first, last - first, c, keep);
+    UpdateRange(buffers.values.data() + first, gradient.data() + first,
+                buffers.first_moment.data() + first, buffers.second_moment.data() + first,
+                last - first, c, keep);
   };
   std::size_t at = 0;
   for (const ParameterRange& matrix : decayed) {
@@ -69,7 +77,7 @@ void ApplyAdamW(std::span<float> values, std::span<const float> gradient, AdamMo
     range(matrix.first, matrix.last, float(1 - lr * options.weight_decay));
     at = matrix.last;
   }
-  range(at, values.size(), 1.0f);
+  range(at, count, 1.0f);
 }
 
 }  // namespace gradus

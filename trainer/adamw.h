@@ -3,27 +3,24 @@
 #include <span>
 #include <vector>
 
+#include "trainer/gradient_layout.h"
 #include "trainer/train.h"
 
 namespace gradus {
 
-// A stretch of the flat parameter buffer.
-struct ParameterRange {
-  std::size_t first = 0, last = 0;
+// Sum of squares of each block of kBlock values (the last may be shorter), in double and in a fixed
+// order.
+std::vector<double> BlockSquares(std::span<const float> gradient);
+
+// What one update applies to: equally long stretches of host memory.
+struct AdamBuffers {
+  std::span<float> values, first_moment, second_moment;
 };
 
-// The optimiser's memory, one value per parameter.
-struct AdamMoments {
-  std::vector<float> first, second;
-};
-
-// Euclidean norm, summed in double in a fixed order.
-double GradientNorm(std::span<const float> gradient);
-
-// One AdamW update with decoupled weight decay on the ranges `decayed` (sorted). `gradient` is
-// scaled by `scale` first; `update` counts updates from 1. Plain IEEE operations in a fixed order:
-// the same bits on every machine and rank.
-void ApplyAdamW(std::span<float> values, std::span<const float> gradient, AdamMoments& moments,
+// One AdamW update with decoupled weight decay on the ranges `decayed` (sorted, relative to the
+// buffers). `gradient` is scaled by `scale` first; `update` counts updates from 1. Plain IEEE
+// operations, value by value: the same bits on every machine and however the buffers are cut.
+void ApplyAdamW(const AdamBuffers& buffers, std::span<const float> gradient,
                 std::span<const ParameterRange> decayed, const OptimizerOptions& options, double lr,
                 double scale, std::uint64_t update);
 

@@ -1,37 +1,51 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "trainer/gradient_layout.h"
+#include "trainer/tree_sum.h"
+
+namespace at {
+class Tensor;
+}
+
 namespace gradus {
 
-// A member of a training group died, hung or left: named in the message, exit code kTrainersLost.
-// Thrown as Error(…, ExitCode::kTrainersLost).
-
-// The data-parallel group. Buffers are flat fp32 on the host (or the GPU for NCCL). Every call has
-// a deadline; all members must call in the same order.
+// The data-parallel group. All members call the same functions in the same order. Every call has a
+// deadline: a member that died, hung or left is named in Error(…, ExitCode::kTrainersLost).
 class Collectives {
  public:
   virtual ~Collectives() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // Replaces `buffer` on every rank by the sum over `leaves` of the group's leaf buffers, added in
-  // the order of one fixed binary tree over leaf numbers (leaf i += leaf i+1 for even i, then
-  // stride 2, 4, …), whatever the number of ranks. `local` are this rank's leaves (see LeavesOf),
-  // consumed by the call.
-  virtual void TreeSum(std::vector<std::vector<float>>& local, int leaves,
-                       std::vector<float>& sum) = 0;
-  virtual void Broadcast(std::vector<char>& bytes, int root) = 0;
-  virtual void Barrier() = 0;
+  // The GPU that this rank's buffers live on; -1: host memory.
+  virtual int device() const { return -1; }
+
+  // All-gather of short byte strings: result[r] is what rank r gave.
+  virtual std::vector<std::string> Exchange(std::string mine) = 0;
+
+  // Reduce-scatter of the flat fp32 gradient, bucket by bucket: StartSum once for every bucket of
+  // `layout` in its order, then FinishSum. `partials` are this rank's sums over its whole subtrees
+  // (see WholeSubtrees; none on a rank without a leaf), each [bucket]. StartSum does not wait for
+  // others; the partials stay untouched until FinishSum. `shard` [own shard] receives the sum over
+  // all leaves along the fixed tree: the same bits on any number of ranks.
+  virtual void StartSum(const GradientLayout& layout, std::size_t bucket,
+                        const std::vector<at::Tensor>& partials) = 0;
+  virtual void FinishSum(const GradientLayout& layout, at::Tensor& shard) = 0;
+
+  // All-gather in place: of `flat` [parameters, any type] each rank has its shard right and gets
+  // the others'.
+  virtual void AllGather(const GradientLayout& layout, at::Tensor& flat) = 0;
 };
 
-// Contiguous leaves [first, last) of `rank`, balanced; the fixed assignment TreeSum relies on.
-struct LeafRange {
-  int first = 0, last = 0;
-};
-LeafRange LeavesOf(int rank, int size, int leaves);
+// Everybody gets the bytes of `root`.
+std::string Broadcast(Collectives& group, std::string bytes, int root);
+// Nobody leaves before everybody came.
+void Barrier(Collectives& group);
+// One number per rank, added in rank order.
+double SumOverRanks(Collectives& group, double mine);
 
 // Byte pipes between the members of a group, provided by the launcher's transport (MPI or threads).
 // Send never blocks; Receive waits for the next message of that member with that tag until the
@@ -45,10 +59,9 @@ class PeerLink {
   virtual std::string Receive(int from, std::uint32_t tag, double deadline_s) = 0;
 };
 
+// A world of one.
 std::unique_ptr<Collectives> MakeSoloCollectives();
 // Host collectives over a PeerLink (MPI between processes).
 std::unique_ptr<Collectives> MakeHostCollectives(PeerLink& link, double deadline_s);
-// NCCL between GPUs; the unique id travels over `link`. Throws Error when no GPU is usable.
-std::unique_ptr<Collectives> MakeNcclCollectives(PeerLink& link, double deadline_s);
 
 }  // namespace gradus

@@ -1,260 +1,216 @@
-#include <cuda_runtime_api.h>
-#include <nccl.h>
-#include <unistd.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstring>
-#include <map>
-#include <span>
 #include <string>
-#include <thread>
 #include <utility>
 
-#include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
-#include "schemas/base/handle.h"
 #include "schemas/base/log.h"
-#include "trainer/collectives.h"
-#include "trainer/tree_sum.h"
+#include "trainer/nccl_channel.h"
+#include "trainer/partial_sums.h"
+#include "trainer/train.h"
 
 namespace gradus {
 namespace {
 
-enum Tag : std::uint32_t { kHostName = 11, kWelcome = 12 };
-constexpr auto kPollInterval = std::chrono::microseconds(100);
-
-void CheckCuda(cudaError_t status, const char* what) {
-  if (status != cudaSuccess) Fail("CUDA: {} failed: {}", what, cudaGetErrorString(status));
+ncclDataType_t TypeOf(const at::Tensor& tensor) {
+  if (tensor.scalar_type() == at::kBFloat16) return ncclBfloat16;
+  Require(tensor.scalar_type() == at::kFloat, "NCCL collectives take fp32 and bf16");
+  return ncclFloat;
 }
 
-struct StreamTraits {
-  using Type = cudaStream_t;
-  static Type Null() { return nullptr; }
-  static void Close(Type stream) noexcept { cudaStreamDestroy(stream); }
-};
-
-struct DeviceMemoryTraits {
-  using Type = void*;
-  static Type Null() { return nullptr; }
-  static void Close(Type memory) noexcept { cudaFree(memory); }
-};
-
-// Abort, not destroy: it also ends operations whose peer is gone. Orderly ends finish their work
-// before.
-struct CommTraits {
-  using Type = ncclComm_t;
-  static Type Null() { return nullptr; }
-  static void Close(Type comm) noexcept { ncclCommAbort(comm); }
-};
-
-int UsableDevices() {
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess || count == 0) {
-    Fail(
-        "NCCL collectives need a GPU and none is usable ({}): train with the host collectives "
-        "instead",
-        status == cudaSuccess ? "no device" : cudaGetErrorString(status));
-  }
-  return count;
+char* Address(const at::Tensor& tensor, std::size_t value) {
+  return static_cast<char*>(tensor.mutable_data_ptr()) + value * tensor.element_size();
 }
 
-std::string HostName() {
-  char name[256] = {};
-  gethostname(name, sizeof(name) - 1);
-  return name;
-}
-
-// What rank 0 tells each member: the communicator's id, and which of its host's GPUs is its own.
-struct Welcome {
-  ncclUniqueId id;
-  int device = 0;
-};
-
-// Ranks on one host take its GPUs in rank order.
-Welcome Meet(PeerLink& link, double deadline_s) {
-  Welcome welcome{};
-  if (link.rank() != 0) {
-    link.Send(0, kHostName, HostName());
-    const std::string bytes = link.Receive(0, kWelcome, deadline_s);
-    return ByteReader(bytes).Get<Welcome>();
-  }
-  const ncclResult_t status = ncclGetUniqueId(&welcome.id);
-  if (status != ncclSuccess) Fail("NCCL: no unique id: {}", ncclGetErrorString(status));
-  std::map<std::string, int> taken{{HostName(), 1}};
-  for (int member = 1; member < link.size(); ++member) {
-    Welcome answer = welcome;
-    answer.device = taken[link.Receive(member, kHostName, deadline_s)]++;
-    link.Send(member, kWelcome, ByteWriter().Put(answer).Take());
-  }
-  return welcome;
-}
-
-// The same tree as on the host, with partial sums travelling from GPU to GPU. The additions are
-// done on the host, where the leaves are: no kernels of our own, and the same bits as the host
-// collectives.
 class NcclCollectives final : public Collectives {
  public:
-  NcclCollectives(PeerLink& link, double deadline_s)
-      : link_(link), deadline_s_(deadline_s), control_(MakeHostCollectives(link, deadline_s)) {
-    const int devices = UsableDevices();
-    const Welcome welcome = Meet(link, deadline_s);
-    device_ = welcome.device;
-    if (device_ >= devices) {
-      Fail("NCCL wants one GPU per rank: rank {} is number {} on {}, which shows {} GPUs",
-           link.rank(), device_ + 1, HostName(), devices);
-    }
-    UseDevice();
-    cudaStream_t stream = nullptr;
-    CheckCuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
-    stream_ = Handle<StreamTraits>(stream);
-    Connect(welcome.id);
-  }
+  NcclCollectives(PeerLink& link, const NcclOptions& options, const NcclApi& api)
+      : link_(link),
+        options_(options),
+        api_(api),
+        control_(MakeHostCollectives(link, options.deadline_s)),
+        channel_(link, options, api) {}
 
   int rank() const override { return link_.rank(); }
   int size() const override { return link_.size(); }
+  int device() const override { return api_.device_memory ? channel_.device() : -1; }
 
-  void TreeSum(std::vector<std::vector<float>>& local, int leaves,
-               std::vector<float>& sum) override {
-    UseDevice();
-    ReduceOverTree(local, leaves, rank(), size(),
-                   {[this](int to, std::span<const float> partial) { SendPartial(to, partial); },
-                    [this](int from, std::span<float> into) { AddPartial(from, into); }});
-    if (rank() == 0) sum.swap(local[0]);
-    std::vector<char> length(sizeof(std::uint64_t));
-    const std::uint64_t count = sum.size();
-    std::memcpy(length.data(), &count, sizeof(count));
-    control_->Broadcast(length, 0);
-    std::uint64_t agreed = 0;
-    std::memcpy(&agreed, length.data(), sizeof(agreed));
-    sum.resize(agreed);
-    SpreadSum(sum);
+  // Small: over the host.
+  std::vector<std::string> Exchange(std::string mine) override {
+    return control_->Exchange(std::move(mine));
   }
 
-  // Small and rare: over the host.
-  void Broadcast(std::vector<char>& bytes, int root) override { control_->Broadcast(bytes, root); }
-  void Barrier() override { control_->Barrier(); }
+  void StartSum(const GradientLayout& layout, std::size_t bucket,
+                const std::vector<at::Tensor>& partials) override {
+    options_.deterministic ? SwapPartials(layout, bucket, partials)
+                           : Reduce(layout, bucket, partials);
+  }
+
+  void FinishSum(const GradientLayout& layout, at::Tensor& shard) override {
+    channel_.Wait("waiting for the gradients of the other ranks");
+    const std::size_t first = layout.shards[std::size_t(rank())].first;
+    for (std::size_t bucket = 0; bucket < pending_.size(); ++bucket) {
+      const ParameterRange piece = layout.Piece(bucket, rank());
+      if (piece.empty()) continue;
+      const at::Tensor into =
+          shard.narrow(0, std::int64_t(piece.first - first), std::int64_t(piece.size()));
+      if (options_.deterministic) {
+        SumPiece(layout, pending_[bucket], into);
+      } else {
+        into.copy_(pending_[bucket].sum);
+      }
+    }
+    pending_.clear();
+  }
+
+  void AllGather(const GradientLayout& layout, at::Tensor& flat) override {
+    const std::string what = "gathering the parameters of the other ranks";
+    channel_.Launch(what, [&](const auto& check) {
+      for (int owner = 0; owner < size(); ++owner) {
+        const ParameterRange shard = layout.shards[std::size_t(owner)];
+        if (shard.empty()) continue;
+        char* address = Address(flat, shard.first);
+        check(api_.Broadcast(address, address, shard.size(), TypeOf(flat), owner, channel_.comm(),
+                             channel_.stream()));
+      }
+    });
+    channel_.Wait(what);
+  }
 
  private:
-  void UseDevice() { CheckCuda(cudaSetDevice(device_), "choosing the device"); }
+  // A bucket under way. Own and received partial sums [own piece], by rank and subtree; or, not
+  // deterministic, what is sent [bucket] and what comes back [own piece].
+  struct Pending {
+    std::vector<std::vector<at::Tensor>> by_rank;
+    at::Tensor total, sum;
+  };
 
-  void Connect(const ncclUniqueId& id) {
-    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-    config.blocking = 0;
-    ncclComm_t comm = nullptr;
-    const ncclResult_t status = ncclCommInitRankConfig(&comm, size(), id, rank(), &config);
-    comm_ = Handle<CommTraits>(comm);
-    Settle(status, "joining the group");
+  std::vector<TreeNode> NodesOf(int of, const GradientLayout& layout) const {
+    return WholeSubtrees(LeavesOf(of, size(), layout.leaves), layout.leaves);
   }
 
-  // Waits until a non-blocking call has been taken up.
-  void Settle(ncclResult_t status, const std::string& what) {
-    const double end = MonotonicSeconds() + deadline_s_;
-    while (status == ncclInProgress) {
-      if (MonotonicSeconds() > end) Abandon(what, "deadline passed");
-      std::this_thread::sleep_for(kPollInterval);
-      if (ncclCommGetAsyncError(comm_.get(), &status) != ncclSuccess)
-        Abandon(what, "communicator lost");
-    }
-    if (status != ncclSuccess) Abandon(what, ncclGetErrorString(status));
+  at::TensorOptions Options() const {
+    const at::Device place = api_.device_memory
+                                 ? at::Device(at::kCUDA, c10::DeviceIndex(channel_.device()))
+                                 : at::Device(at::kCPU);
+    return at::TensorOptions().dtype(at::kFloat).device(place);
   }
 
-  // Waits for the stream, watching the communicator: a dead peer shows as its error, a silent one
-  // as the deadline.
-  void Finish(const std::string& what) {
-    const double end = MonotonicSeconds() + deadline_s_;
-    cudaError_t status;
-    while ((status = cudaStreamQuery(stream_.get())) == cudaErrorNotReady) {
-      ncclResult_t health = ncclSuccess;
-      if (ncclCommGetAsyncError(comm_.get(), &health) != ncclSuccess ||
-          (health != ncclSuccess && health != ncclInProgress)) {
-        Abandon(what, ncclGetErrorString(health));
+  // Every owner gets the partial sums of its piece from every rank, and adds them in tree order.
+  void SwapPartials(const GradientLayout& layout, std::size_t bucket,
+                    const std::vector<at::Tensor>& partials) {
+    const std::size_t start = layout.buckets[bucket].first;
+    const ParameterRange own = layout.Piece(bucket, rank());
+    Pending pending;
+    pending.by_rank.resize(std::size_t(size()));
+    for (int from = 0; from < size() && !own.empty(); ++from) {
+      for (std::size_t node = 0; node < NodesOf(from, layout).size(); ++node) {
+        pending.by_rank[std::size_t(from)].push_back(
+            from == rank() ? partials[node].narrow(0, std::int64_t(own.first - start),
+                                                   std::int64_t(own.size()))
+                           : at::empty({std::int64_t(own.size())}, Options()));
       }
-      if (MonotonicSeconds() > end) Abandon(what, "deadline passed");
-      std::this_thread::sleep_for(kPollInterval);
     }
-    CheckCuda(status, what.c_str());
+    channel_.Launch(fmt::format("handing over gradient bucket {}", bucket), [&](const auto& check) {
+      for (int peer = 0; peer < size(); ++peer) {
+        if (peer == rank()) continue;
+        const ParameterRange piece = layout.Piece(bucket, peer);
+        for (const at::Tensor& partial : partials) {
+          if (piece.empty()) break;
+          check(api_.Send(Address(partial, piece.first - start), piece.size(), ncclFloat, peer,
+                          channel_.comm(), channel_.stream()));
+        }
+        for (const at::Tensor& into : pending.by_rank[std::size_t(peer)]) {
+          check(api_.Recv(Address(into, 0), own.size(), ncclFloat, peer, channel_.comm(),
+                          channel_.stream()));
+        }
+      }
+    });
+    pending_.push_back(std::move(pending));
   }
 
-  [[noreturn]] void Abandon(const std::string& what, const char* reason) {
-    comm_.Reset();
-    throw Error(fmt::format("training rank {} lost its group while {}: {}", rank(), what, reason),
-                ExitCode::kTrainersLost);
-  }
-
-  float* Staging(std::size_t floats) {
-    if (floats > staging_floats_) {
-      memory_.Reset();
-      void* memory = nullptr;
-      CheckCuda(cudaMalloc(&memory, floats * sizeof(float)), "allocating the staging buffer");
-      memory_ = Handle<DeviceMemoryTraits>(memory);
-      staging_floats_ = floats;
+  void SumPiece(const GradientLayout& layout, const Pending& pending, const at::Tensor& into) {
+    PartialSums sums(layout.leaves, into);
+    for (int from = 0; from < size(); ++from) {
+      const std::vector<TreeNode> nodes = NodesOf(from, layout);
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        sums.Arrive(nodes[i]);
+        sums.Add(pending.by_rank[std::size_t(from)][i], {0, std::size_t(into.numel())});
+      }
     }
-    return static_cast<float*>(memory_.get());
   }
 
-  void Upload(std::span<const float> values) {
-    CheckCuda(cudaMemcpyAsync(Staging(values.size()), values.data(), values.size_bytes(),
-                              cudaMemcpyHostToDevice, stream_.get()),
-              "copying to the device");
-  }
-
-  void Download(std::span<float> values) {
-    CheckCuda(cudaMemcpyAsync(values.data(), memory_.get(), values.size_bytes(),
-                              cudaMemcpyDeviceToHost, stream_.get()),
-              "copying from the device");
-  }
-
-  void SendPartial(int to, std::span<const float> partial) {
-    const std::string what = fmt::format("sending a gradient to rank {}", to);
-    Upload(partial);
-    Settle(ncclSend(memory_.get(), partial.size(), ncclFloat, to, comm_.get(), stream_.get()),
-           what);
-    Finish(what);
-  }
-
-  void AddPartial(int from, std::span<float> into) {
-    const std::string what = fmt::format("waiting for a gradient of rank {}", from);
-    arrived_.resize(into.size());
-    Settle(ncclRecv(Staging(into.size()), into.size(), ncclFloat, from, comm_.get(), stream_.get()),
-           what);
-    // The copy waits for the receive in the stream; its status is looked at before the data is.
-    Finish(what);
-    Download(arrived_);
-    Finish(what);
-    for (std::size_t i = 0; i < into.size(); ++i) into[i] += arrived_[i];
-  }
-
-  void SpreadSum(std::vector<float>& sum) {
-    const std::string what = "spreading the gradient sum of rank 0";
-    float* memory = Staging(sum.size());
-    if (rank() == 0) Upload(sum);
-    Settle(ncclBroadcast(memory, memory, sum.size(), ncclFloat, 0, comm_.get(), stream_.get()),
-           what);
-    Finish(what);
-    if (rank() != 0) {
-      Download(sum);
-      Finish(what);
-    }
+  // The same traffic as ncclReduceScatter, for shards whose borders are not those of equal parts.
+  void Reduce(const GradientLayout& layout, std::size_t bucket,
+              const std::vector<at::Tensor>& partials) {
+    const ParameterRange all = layout.buckets[bucket], own = layout.Piece(bucket, rank());
+    Pending pending;
+    pending.total =
+        partials.empty() ? at::zeros({std::int64_t(all.size())}, Options()) : partials[0].clone();
+    for (std::size_t i = 1; i < partials.size(); ++i) pending.total.add_(partials[i]);
+    pending.sum = at::empty({std::int64_t(own.size())}, Options());
+    channel_.Launch(fmt::format("handing over gradient bucket {}", bucket), [&](const auto& check) {
+      for (int owner = 0; owner < size(); ++owner) {
+        const ParameterRange piece = layout.Piece(bucket, owner);
+        if (piece.empty()) continue;
+        check(api_.Reduce(Address(pending.total, piece.first - all.first),
+                          owner == rank() ? Address(pending.sum, 0) : nullptr, piece.size(),
+                          ncclFloat, ncclSum, owner, channel_.comm(), channel_.stream()));
+      }
+    });
+    pending_.push_back(std::move(pending));
   }
 
   PeerLink& link_;
-  double deadline_s_;
+  const NcclOptions options_;
+  const NcclApi& api_;
   std::unique_ptr<Collectives> control_;
-  int device_ = 0;
-  std::vector<float> arrived_;
-  std::size_t staging_floats_ = 0;
-  // Destroyed in reverse: first the communicator, then the stream and memory it may still use.
-  Handle<DeviceMemoryTraits> memory_;
-  Handle<StreamTraits> stream_;
-  Handle<CommTraits> comm_;
+  std::vector<Pending> pending_;  // By bucket. Outlives the channel, which may still use it.
+  NcclChannel channel_;
 };
 
 }  // namespace
 
-std::unique_ptr<Collectives> MakeNcclCollectives(PeerLink& link, double deadline_s) {
-  return std::make_unique<NcclCollectives>(link, deadline_s);
+const NcclApi& NcclLibrary() {
+  static const NcclApi api{.GetUniqueId = ::ncclGetUniqueId,
+                           .CommInitRankConfig = ::ncclCommInitRankConfig,
+                           .CommGetAsyncError = ::ncclCommGetAsyncError,
+                           .CommAbort = ::ncclCommAbort,
+                           .GroupStart = ::ncclGroupStart,
+                           .GroupEnd = ::ncclGroupEnd,
+                           .Send = ::ncclSend,
+                           .Recv = ::ncclRecv,
+                           .Reduce = ::ncclReduce,
+                           .Broadcast = ::ncclBroadcast,
+                           .GetDeviceCount = ::cudaGetDeviceCount,
+                           .SetDevice = ::cudaSetDevice,
+                           .StreamCreate = ::cudaStreamCreateWithFlags,
+                           .StreamDestroy = ::cudaStreamDestroy,
+                           .StreamQuery = ::cudaStreamQuery,
+                           .EventCreate = ::cudaEventCreateWithFlags,
+                           .EventDestroy = ::cudaEventDestroy,
+                           .EventRecord = ::cudaEventRecord,
+                           .StreamWaitEvent = ::cudaStreamWaitEvent};
+  return api;
+}
+
+std::unique_ptr<Collectives> MakeNcclCollectives(PeerLink& link, const NcclOptions& options,
+                                                 const NcclApi& api) {
+  return std::make_unique<NcclCollectives>(link, options, api);
+}
+
+std::unique_ptr<Collectives> MakeCollectives(PeerLink& link, const TrainOptions& options,
+                                             double deadline_s) {
+  if (options.device == Device::kGpu) {
+    int devices = 0;
+    if (NcclLibrary().GetDeviceCount(&devices) == cudaSuccess && devices > 0)
+      return MakeNcclCollectives(link, {deadline_s, options.deterministic});
+    if (link.rank() == 0) Log("no usable GPU: training runs in host memory");
+  }
+  if (link.size() == 1) return MakeSoloCollectives();
+  return MakeHostCollectives(link, deadline_s);
 }
 
 }  // namespace gradus

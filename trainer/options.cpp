@@ -42,6 +42,15 @@ void Bind(Settings& settings, TrainOptions& options) {
                  "most tokens computed in one pass, short rows together; 0: max_tokens");
   settings.Field("recompute", options.recompute,
                  "compute activations again in the backward pass: less memory, a third more work");
+  settings.Choice("precision", options.precision,
+                  {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}},
+                  "type of the parameters while training; sums and optimiser are fp32 in both");
+  settings.Choice("device", options.device, {{"cpu", Device::kCpu}, {"gpu", Device::kGpu}},
+                  "where training runs; gpu: one GPU per rank, or host memory where there is none");
+  settings.Field("deterministic", options.deterministic,
+                 "sum gradients in one fixed order on GPUs too (in host memory they always are)");
+  settings.Field("max_skipped_steps", options.max_skipped_steps, {0, kBillion},
+                 "steps in a row that may be skipped for a gradient that is not finite");
 }
 
 void Bind(Settings& settings, PpmTrainOptions& options) {
@@ -59,6 +68,10 @@ void Bind(Settings& settings, PpmTrainOptions& options) {
                  "compare tanh scores (paper) or raw outputs of the head (released code)");
   settings.Field("held_out", options.held_out, {0, 0.9},
                  "share of problems whose pairs only measure accuracy");
+  settings.Field("eval_steps", options.eval_steps, {0, kBillion},
+                 "steps between measurements of held-out pair accuracy; 0: only at the end");
+  settings.Choice("keep", options.keep, {{"last", Keep::kLast}, {"best", Keep::kBest}},
+                  "publish the weights of the last step or of the best measurement");
 }
 
 void Bind(Settings& settings, CurriculumStage& stage) {

@@ -108,11 +108,13 @@ std::vector<Pack> PackPairs(const std::vector<PreferencePair>& pairs, const Rows
 }
 
 double RunPacks(const std::vector<Pack>& packs, const TrainOptions& options,
-                const std::function<double(const Pack&)>& backward) {
+                const std::function<void()>& before_last,
+                const std::function<double(const Pack&)>& compute) {
   double sum = 0;
   for (std::size_t i = 0; i < packs.size(); ++i) {
+    if (before_last && i + 1 == packs.size()) before_last();
     try {
-      sum += backward(packs[i]);
+      sum += compute(packs[i]);
     } catch (const std::bad_alloc&) {
       FailForMemory(packs, i, options);
     } catch (const c10::OutOfMemoryError&) {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,14 @@
 namespace gradus {
 
 class Settings;
+
+// Of the parameters in forward and backward. kBf16: the gradient is summed, and the optimiser
+// works, in fp32.
+enum class Precision : std::uint8_t { kFp32, kBf16 };
+// Where parameters and gradients live: host memory, or one GPU per rank (and NCCL between them).
+enum class Device : std::uint8_t { kCpu, kGpu };
+// Which weights are published: those of the last step, or of the best evaluation.
+enum class Keep : std::uint8_t { kLast, kBest };
 
 enum class LrDecay : std::uint8_t { kConstant, kLinear, kCosine };
 
@@ -36,6 +45,11 @@ struct TrainOptions {
   int max_tokens = 4096;       // Longer rows are dropped and counted.
   int pack_tokens = 0;         // Most tokens computed in one pass; 0: max_tokens.
   bool recompute = false;      // Compute activations again in the backward pass.
+  Precision precision = Precision::kFp32;
+  Device device = Device::kCpu;
+  // On GPUs: sum gradients along the fixed tree, as host memory always does, or as NCCL likes.
+  bool deterministic = true;
+  int max_skipped_steps = 10;  // In a row, for a gradient that is not finite; more is an error.
 };
 void Bind(Settings& settings, TrainOptions& options);
 
@@ -49,6 +63,8 @@ struct PpmTrainOptions {
   bool tanh_in_loss =
       true;                // paper: the head's tanh is part of r; released code: raw linear output.
   double held_out = 0.05;  // Share of problems kept for pair accuracy.
+  int eval_steps = 0;      // Steps between measurements of it; 0: only at the end.
+  Keep keep = Keep::kLast;
 };
 void Bind(Settings& settings, PpmTrainOptions& options);
 
@@ -64,6 +80,7 @@ struct TrainProgress {
   int step = 0, steps = 0;
   double loss = 0, lr = 0, grad_norm = 0;
   std::uint64_t tokens = 0;
+  std::uint64_t skipped_steps = 0;  // So far.
 };
 
 struct TrainReport {
@@ -74,6 +91,7 @@ struct TrainReport {
   double first_loss = 0, last_loss = 0;
   double pair_accuracy = 0;  // PPM only: held-out pairs ordered correctly; NaN without any.
   std::uint64_t held_out_pairs = 0;
+  int published_step = 0;  // Whose weights are published: the last, or the best evaluated.
 };
 
 struct TrainOrder {
@@ -88,7 +106,13 @@ struct TrainOrder {
 struct TrainCallbacks {
   std::function<void(const TrainProgress&)> progress;  // Called on every rank after every step.
   std::function<bool()> stop;  // True: write a step checkpoint and throw Error(kStopped).
+  std::function<void(const std::string&)> alarm;  // Steps skipped again and again; on every rank.
 };
+
+// The collectives for a group of this size and device. Throws Error when a host has fewer GPUs than
+// ranks.
+std::unique_ptr<Collectives> MakeCollectives(PeerLink& link, const TrainOptions& options,
+                                             double deadline_s);
 
 // Fine-tunes the policy on supervised rows. The same bytes come out on any number of ranks and
 // after any resume.

@@ -29,7 +29,7 @@ double TargetsOf(const StepPlan& step, const std::vector<SftRow>& data) {
 TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
                         const CurriculumStage& stage, Collectives& group,
                         const TrainCallbacks& callbacks) {
-  FlatModel model(LoadModel(order.model));
+  FlatModel model(LoadModel(order.model), options.precision, group.device());
   const auto data = LoadSftRows(order.data, model.model().config, options.max_tokens);
   RequireRows(data.rows.size(), data.dropped, order.data);
   if (group.rank() == 0) TellDropped(data.dropped, model.model().config, options.max_tokens);
@@ -37,10 +37,10 @@ TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
 
   Objective objective;
   objective.tokens = [&](std::uint32_t row) { return data.rows[row].tokens.size(); };
-  objective.backward = [&](const StepPlan& step, int leaf) {
+  objective.backward = [&](const StepPlan& step, int leaf, const auto& last_pass) {
     const double targets = TargetsOf(step, data.rows);
     const auto packs = PackRows(data.rows, step.leaves[std::size_t(leaf)], PackCapacity(options));
-    return RunPacks(packs, options, [&](const Pack& pack) {
+    return RunPacks(packs, options, last_pass, [&](const Pack& pack) {
       SftRows rows;
       for (std::uint32_t row : pack.rows) rows.push_back(&data.rows[row]);
       const at::Tensor loss = SupervisedLoss(model.model(), rows, targets, options.recompute);

@@ -40,7 +40,7 @@ double PairAccuracy(const Model& model, const PairRows& pairs, const TrainOption
   const auto packs = PackPairs(pairs, all, model.config.rope, PackCapacity(options));
   for (auto at = std::size_t(group.rank()); at < packs.size(); at += std::size_t(group.size()))
     mine.push_back(packs[at]);
-  const double right = RunPacks(mine, options, [&](const Pack& pack) {
+  const double right = RunPacks(mine, options, {}, [&](const Pack& pack) {
     const at::Tensor scores =
         PairScores(model, Pick(pairs, pack.rows)).to(at::kCPU, at::kFloat).contiguous();
     const float* values = scores.const_data_ptr<float>();
@@ -51,10 +51,7 @@ double PairAccuracy(const Model& model, const PairRows& pairs, const TrainOption
     }
     return of_pack;
   });
-  std::vector<std::vector<float>> local{{float(right)}};
-  std::vector<float> sum;
-  group.TreeSum(local, group.size(), sum);
-  return double(sum[0]) / double(pairs.size());
+  return SumOverRanks(group, right) / double(pairs.size());  // Halves: exact in any order.
 }
 
 // An outcome model learns from whole trajectories alone.
@@ -84,9 +81,9 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
                      const TrainCallbacks& callbacks) {
   Model start = LoadModel(order.model);
   AddValueHead(start, MixSeed(order.seed, "value head"));
-  FlatModel model(std::move(start));
-  const ModelConfig& config = model.model().config;
   const TrainOptions& train = options.train;
+  FlatModel model(std::move(start), train.precision, group.device());
+  const ModelConfig& config = model.model().config;
   auto data = LoadPairs(order.data, config, train.max_tokens);
   RequireRows(data.rows.size(), data.dropped, order.data);
   if (options.objective == PpmObjective::kOrm) KeepTrajectories(data.rows, order.data);
@@ -101,11 +98,11 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
     const PreferencePair& pair = data.rows[row];
     return 2 * pair.prefix.size() + pair.chosen.size() + pair.rejected.size();
   };
-  objective.backward = [&](const StepPlan& step, int leaf) {
+  objective.backward = [&](const StepPlan& step, int leaf, const auto& last_pass) {
     const double count = StepCount(step, data.rows, options);
     const auto packs =
         PackPairs(data.rows, step.leaves[std::size_t(leaf)], config.rope, PackCapacity(train));
-    return RunPacks(packs, train, [&](const Pack& pack) {
+    return RunPacks(packs, train, last_pass, [&](const Pack& pack) {
       const at::Tensor loss =
           PreferenceLoss(model.model(), Pick(data.rows, pack.rows), options.objective,
                          options.tanh_in_loss, count, train.recompute);
@@ -114,11 +111,14 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
     });
   };
 
-  const TrainingRun run{order, train, stage, group, callbacks, Recipe(options)};
+  const auto accuracy = [&] { return PairAccuracy(model.model(), held_out.rows, train, group); };
+  const Evaluation evaluation{accuracy, held_out.rows.empty() ? 0 : options.eval_steps,
+                              options.keep};
+  const TrainingRun run{order, train, stage, group, callbacks, Recipe(options), evaluation};
   TrainReport report = RunTraining(run, plan, model, objective);
   report.dropped_rows = data.dropped + held_out.dropped;
   report.held_out_pairs = held_out.rows.size();
-  report.pair_accuracy = PairAccuracy(model.model(), held_out.rows, train, group);
+  report.pair_accuracy = accuracy();
   PublishModel(run, model);
   return report;
 }

@@ -2,22 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <string_view>
+#include <optional>
 
 #include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
+#include "trainer/gradient_sum.h"
+#include "trainer/optimizer_shard.h"
 #include "trainer/step_checkpoint.h"
+#include "trainer/step_saver.h"
+#include "trainer/trainer_memory.h"
 #include "workers/policy/hf_folder.h"
 
 namespace gradus {
 namespace {
-
-// Behind the gradient, every leaf buffer carries the leaf's share of the loss and its rank's wish
-// to stop.
-constexpr std::size_t kTrailer = 2;
 
 std::string OrderDigest(const TrainingRun& run) {
   std::string text = fmt::format("{}seed {}\nmodel {}\n", run.recipe, run.order.seed,
@@ -25,60 +24,16 @@ std::string OrderDigest(const TrainingRun& run) {
   const CurriculumStage& stage = run.stage;
   text += fmt::format("stage {} {} {}\n", stage.steps, stage.max_level, stage.constant_steps);
   for (const auto& file : run.order.data) text += "data " + Sha256File(file) + "\n";
+  // Which weights are the best depends on what they are measured on.
+  if (run.evaluation.every > 0) text += "held out " + Sha256File(run.order.held_out) + "\n";
   return Sha256(text);
 }
 
-struct Start {
-  StepCheckpoints checkpoints;
-  TrainerState state;
-};
-
-// Rank 0 finds where to go on; the others load the same checkpoint.
-Start AgreeOnStart(const TrainingRun& run, FlatModel& model) {
-  std::vector<char> bytes;
-  std::optional<TrainerState> found;
-  if (run.group.rank() == 0) {
-    const std::string digest = OrderDigest(run);
-    found = StepCheckpoints(run.order.checkpoints, digest).LoadNewest();
-    const std::string message = ByteWriter().PutString(digest).Put(found ? found->step : 0).Take();
-    bytes.assign(message.begin(), message.end());
-  }
-  run.group.Broadcast(bytes, 0);
-  ByteReader reader({bytes.data(), bytes.size()});
-  const std::string digest = reader.GetString();
-  const int step = reader.Get<int>();
-
-  Start start{StepCheckpoints(run.order.checkpoints, digest), {}};
-  const std::span<float> values = model.values();
-  if (step > 0) {
-    start.state = found ? std::move(*found) : start.checkpoints.Load(step);
-    if (start.state.values.size() != values.size())
-      Fail("step checkpoint {} does not fit the model", step);
-    std::copy(start.state.values.begin(), start.state.values.end(), values.begin());
-    if (run.group.rank() == 0) Log("training resumes after step {}", step);
-  } else {
-    start.state.moments.first.assign(values.size(), 0);
-    start.state.moments.second.assign(values.size(), 0);
-  }
-  return start;
-}
-
-void ComputeLeaves(const TrainingRun& run, const StepPlan& step, FlatModel& model,
-                   const Objective& objective, std::vector<std::vector<float>>& leaves) {
-  const LeafRange mine = LeavesOf(run.group.rank(), run.group.size(), run.options.micro_batches);
-  const std::span<float> gradient = model.gradient();
-  const bool stop = run.callbacks.stop && run.callbacks.stop();
-  leaves.resize(std::size_t(mine.last - mine.first));
-  for (int leaf = mine.first; leaf < mine.last; ++leaf) {
-    std::fill(gradient.begin(), gradient.end(), 0.0f);
-    const bool empty = step.leaves[std::size_t(leaf)].empty();
-    const double loss = empty ? 0 : objective.backward(step, leaf);
-    std::vector<float>& buffer = leaves[std::size_t(leaf - mine.first)];
-    buffer.resize(gradient.size() + kTrailer);
-    std::copy(gradient.begin(), gradient.end(), buffer.begin());
-    buffer[gradient.size()] = float(loss);
-    buffer[gradient.size() + 1] = stop ? 1 : 0;
-  }
+// Buckets small enough to leave while backward works, and large enough not to count as messages.
+std::size_t BucketSize(std::size_t parameters) {
+  constexpr std::size_t kLargest = std::size_t{1} << 20;  // 4 MiB.
+  constexpr std::size_t kBuckets = 16;
+  return std::min(kLargest, parameters / kBuckets + 1);
 }
 
 std::uint64_t CountTokens(const StepPlan& step, const Objective& objective) {
@@ -89,76 +44,231 @@ std::uint64_t CountTokens(const StepPlan& step, const Objective& objective) {
   return tokens;
 }
 
-// Clips and applies one update; a gradient that is not finite is skipped and counted. Returns the
-// norm before clipping.
-double Update(const TrainingRun& run, std::span<const float> gradient, double lr, FlatModel& model,
-              TrainerState& state) {
-  const double norm = GradientNorm(gradient);
-  if (!std::isfinite(norm)) {
-    ++state.report.skipped_steps;
-    return norm;
-  }
-  const OptimizerOptions& optimizer = run.options.optimizer;
-  const double scale = optimizer.clip > 0 && norm > optimizer.clip ? optimizer.clip / norm : 1.0;
-  const std::uint64_t update = std::uint64_t(state.step) + 1 - state.report.skipped_steps;
-  ApplyAdamW(model.values(), gradient, state.moments, model.matrices(), optimizer, lr, scale,
-             update);
-  return norm;
-}
+// What the ranks tell each other after the gradient of a step is summed.
+struct StepReport {
+  bool stop = false;
+  std::vector<double> losses, squares;  // Whole-subtree sums over leaves and over gradient blocks.
+  std::string saver;
 
-void SaveCheckpoint(const TrainingRun& run, FlatModel& model, Start& start) {
-  if (run.group.rank() != 0) return;
-  const std::span<float> values = model.values();
-  start.state.values.assign(values.begin(), values.end());
-  start.checkpoints.Save(start.state);
-}
+  std::string ToBytes() const {
+    return ByteWriter().Put(stop).PutArray(losses).PutArray(squares).PutString(saver).Take();
+  }
+  static StepReport FromBytes(const std::string& bytes) {
+    ByteReader reader(bytes);
+    StepReport report;
+    report.stop = reader.Get<bool>();
+    report.losses = reader.GetArray<double>();
+    report.squares = reader.GetArray<double>();
+    report.saver = reader.GetString();
+    return report;
+  }
+};
+
+// What all ranks agree on about a step.
+struct StepOutcome {
+  bool stop = false;
+  double loss = 0, norm = 0;
+};
+
+class Trainer {
+ public:
+  Trainer(const TrainingRun& run, StepPlanner& plan, FlatModel& model, const Objective& objective)
+      : run_(run),
+        group_(run.group),
+        plan_(plan),
+        model_(model),
+        objective_(objective),
+        layout_(LayOut(model.parameters(), run.options.micro_batches, group_.size(),
+                       BucketSize(model.parameters()))),
+        own_(LeavesOf(group_.rank(), group_.size(), layout_.leaves)),
+        optimizer_(model, layout_.shards[std::size_t(group_.rank())]),
+        sum_(group_, model, layout_),
+        saver_(group_,
+               StepCheckpoints(run.order.checkpoints,
+                               Broadcast(group_, group_.rank() == 0 ? OrderDigest(run) : "", 0)),
+               layout_) {}
+
+  TrainReport Run() {
+    if (auto state = saver_.Load(optimizer_, best_)) {
+      state_ = std::move(*state);
+      group_.AllGather(layout_, model_.values());
+    }
+    const int first = state_.step;
+    while (state_.step < plan_.steps()) {
+      Step();
+      if (state_.step == first + 1 && group_.rank() == 0) LogMemory();
+    }
+    saver_.Finish();
+    Conclude();
+    return state_.report;
+  }
+
+ private:
+  void Step() {
+    const StepPlan step = plan_.At(state_.step);
+    const double lr = LearningRate(run_.options.optimizer, run_.stage, state_.step, plan_.steps());
+    const StepOutcome outcome = SumGradient(step);
+    const bool updated = Update(outcome, lr);
+    if (state_.step == 0) state_.report.first_loss = outcome.loss;
+    state_.report.last_loss = outcome.loss;
+    state_.report.tokens += CountTokens(step, objective_);
+    ++state_.step;
+    const bool last = state_.step == plan_.steps();
+    Evaluate(last);
+    const bool stop = outcome.stop && !last;
+    const int every = run_.options.checkpoint_steps;
+    if (stop || (every > 0 && state_.step % every == 0 && !last))
+      saver_.Save(state_, optimizer_, best_);
+    if (run_.callbacks.progress) {
+      run_.callbacks.progress({state_.step, plan_.steps(), outcome.loss, lr, outcome.norm,
+                               state_.report.tokens, state_.report.skipped_steps});
+    }
+    if (stop) Stop();
+    if (!updated) Alarm(outcome);
+  }
+
+  // Forward and backward of this rank's leaves, then the sum over all ranks'.
+  StepOutcome SumGradient(const StepPlan& step) {
+    StepReport mine;
+    mine.stop = run_.callbacks.stop && run_.callbacks.stop();
+    std::vector<double> losses(std::size_t(own_.last - own_.first));
+    for (int leaf = own_.first; leaf < own_.last; ++leaf) {
+      sum_.AddLeaf(leaf, [&](const std::function<void()>& last_pass) {
+        const bool empty = step.leaves[std::size_t(leaf)].empty();
+        if (empty) return last_pass();
+        losses[std::size_t(leaf - own_.first)] = objective_.backward(step, leaf, last_pass);
+      });
+    }
+    gradient_ = sum_.Finish();
+    mine.losses = SubtreeSums(losses, own_, layout_.leaves);
+    mine.squares = SubtreeSums(optimizer_.Squares(gradient_), OwnBlocks(), Blocks());
+    mine.saver = saver_.Report();
+    return Agree(group_.Exchange(mine.ToBytes()));
+  }
+
+  StepOutcome Agree(const std::vector<std::string>& reports) {
+    StepOutcome outcome;
+    std::vector<std::vector<double>> losses, squares;
+    std::vector<std::string> saver;
+    for (const std::string& bytes : reports) {
+      StepReport report = StepReport::FromBytes(bytes);
+      outcome.stop = outcome.stop || report.stop;
+      losses.push_back(std::move(report.losses));
+      squares.push_back(std::move(report.squares));
+      saver.push_back(std::move(report.saver));
+    }
+    saver_.OnReports(saver);
+    outcome.loss = FinishTreeSum(losses, layout_.leaves);
+    outcome.norm = std::sqrt(FinishTreeSum(squares, Blocks()));
+    return outcome;
+  }
+
+  int Blocks() const { return int((layout_.parameters + kBlock - 1) / kBlock); }
+  LeafRange OwnBlocks() const { return LeavesOf(group_.rank(), group_.size(), Blocks()); }
+
+  // Clips and applies one update; a step that is not finite is skipped and counted.
+  bool Update(const StepOutcome& outcome, double lr) {
+    if (!std::isfinite(outcome.norm) || !std::isfinite(outcome.loss)) {
+      ++state_.report.skipped_steps;
+      ++state_.skipped_in_row;
+      return false;
+    }
+    state_.skipped_in_row = 0;
+    const OptimizerOptions& options = run_.options.optimizer;
+    const bool clip = options.clip > 0 && outcome.norm > options.clip;
+    const std::uint64_t update = std::uint64_t(state_.step) + 1 - state_.report.skipped_steps;
+    optimizer_.Update(gradient_, options, lr, clip ? options.clip / outcome.norm : 1.0, update);
+    group_.AllGather(layout_, model_.values());
+    return true;
+  }
+
+  void Alarm(const StepOutcome& outcome) {
+    const std::string what =
+        fmt::format("step {} of {}: loss {} and gradient norm {}: {} steps in a row were skipped",
+                    state_.step, plan_.steps(), outcome.loss, outcome.norm, state_.skipped_in_row);
+    if (state_.skipped_in_row > run_.options.max_skipped_steps)
+      Fail("{}: lower optimizer.lr, or look at the data; max_skipped_steps is {}", what,
+           run_.options.max_skipped_steps);
+    if (state_.skipped_in_row > 1 && run_.callbacks.alarm) run_.callbacks.alarm(what);
+  }
+
+  void Evaluate(bool last) {
+    const Evaluation& evaluation = run_.evaluation;
+    if (evaluation.every == 0 || (state_.step % evaluation.every != 0 && !last)) return;
+    const double value = evaluation.measure();
+    if (group_.rank() == 0) Log("step {}: held-out {:.4f}", state_.step, value);
+    if (evaluation.keep != Keep::kBest || std::isnan(value)) return;
+    if (state_.best_step > 0 && value <= state_.best_value) return;
+    state_.best_step = state_.step;
+    state_.best_value = value;
+    best_ = optimizer_.masters().clone();
+  }
+
+  [[noreturn]] void Stop() {
+    saver_.Finish();
+    Barrier(group_);
+    throw Error(fmt::format("training stopped after step {} of {}, state saved", state_.step,
+                            plan_.steps()),
+                ExitCode::kStopped);
+  }
+
+  // The weights to publish become the model's; of a bf16 model the fp32 masters are gathered too.
+  void Conclude() {
+    state_.report.steps = state_.report.published_step = state_.step;
+    if (state_.best_step > 0 && state_.best_step < state_.step) {
+      optimizer_.masters().copy_(best_);
+      optimizer_.CopyToModel();
+      group_.AllGather(layout_, model_.values());
+      state_.report.published_step = state_.best_step;
+    }
+    if (run_.options.precision != Precision::kBf16) return;
+    const ParameterRange shard = optimizer_.range();
+    model_.gradient()
+        .narrow(0, std::int64_t(shard.first), std::int64_t(shard.size()))
+        .copy_(optimizer_.masters());
+    group_.AllGather(layout_, model_.gradient());
+  }
+
+  void LogMemory() const {
+    const MemoryPlan plan{.parameters = layout_.parameters,
+                          .precision = run_.options.precision,
+                          .shard = layout_.shards[0].size(),
+                          .leaves = layout_.leaves,
+                          .own = own_,
+                          .best = run_.evaluation.keep == Keep::kBest};
+    Log("memory of rank 0 of {}: {}; resident {:.1f} MB", group_.size(), Describe(plan),
+        ResidentBytes() / 1e6);
+  }
+
+  const TrainingRun& run_;
+  Collectives& group_;
+  StepPlanner& plan_;
+  FlatModel& model_;
+  const Objective& objective_;
+  const GradientLayout layout_;
+  const LeafRange own_;
+  OptimizerShard optimizer_;
+  GradientSum sum_;
+  StepSaver saver_;
+  TrainerState state_;
+  at::Tensor gradient_;  // [own shard], of the current step.
+  at::Tensor best_;      // [own shard]: master weights of the best evaluation.
+};
 
 }  // namespace
 
 TrainReport RunTraining(const TrainingRun& run, StepPlanner& plan, FlatModel& model,
                         const Objective& objective) {
-  Start start = AgreeOnStart(run, model);
-  TrainerState& state = start.state;
-  std::vector<std::vector<float>> leaves;
-  std::vector<float> sum;
-  while (state.step < plan.steps()) {
-    const StepPlan step = plan.At(state.step);
-    ComputeLeaves(run, step, model, objective, leaves);
-    run.group.TreeSum(leaves, run.options.micro_batches, sum);
-    const std::size_t parameters = sum.size() - kTrailer;
-    const double loss = sum[parameters], stop_votes = sum[parameters + 1];
-
-    const double lr = LearningRate(run.options.optimizer, run.stage, state.step, plan.steps());
-    const double norm = Update(run, {sum.data(), parameters}, lr, model, state);
-    if (state.step == 0) state.report.first_loss = loss;
-    state.report.last_loss = loss;
-    state.report.tokens += CountTokens(step, objective);
-    ++state.step;
-
-    const bool last = state.step == plan.steps();
-    const bool stop = stop_votes > 0 && !last;
-    const int every = run.options.checkpoint_steps;
-    if (stop || (every > 0 && state.step % every == 0 && !last)) SaveCheckpoint(run, model, start);
-    if (run.callbacks.progress) {
-      run.callbacks.progress({state.step, plan.steps(), loss, lr, norm, state.report.tokens});
-    }
-    if (stop) {
-      run.group.Barrier();
-      throw Error(fmt::format("training stopped after step {} of {}, state saved", state.step,
-                              plan.steps()),
-                  ExitCode::kStopped);
-    }
-  }
-  state.report.steps = state.step;
-  return state.report;
+  return Trainer(run, plan, model, objective).Run();
 }
 
-void PublishModel(const TrainingRun& run, const FlatModel& model) {
+void PublishModel(const TrainingRun& run, FlatModel& model) {
+  model.Settle(run.options.precision == Precision::kBf16);
   if (run.group.rank() == 0) {
     SaveModel(model.model(), run.order.output, run.order.model);
     StepCheckpoints(run.order.checkpoints, {}).Clear();
   }
-  run.group.Barrier();
+  Barrier(run.group);
 }
 
 }  // namespace gradus

@@ -1,17 +1,27 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/group_link.h"
+#include "orchestrator/launch.h"
+#include "orchestrator/stop_signal.h"
+#include "orchestrator/train_log.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
 #include "schemas/json_line.h"
 #include "schemas/training_row.h"
+#include "trainer/rows.h"
 #include "trainer/train.h"
 #include "workers/policy/hf_folder.h"
 #include "workers/policy/tokenizer/tokenizer.h"
@@ -20,11 +30,17 @@ namespace gradus {
 namespace {
 
 struct TrainArguments {
-  std::string model, data, held_out, output, kind = "sft", decay = "linear";
+  std::string model, held_out, output, log, kind = "sft";
+  std::vector<std::string> data;
   PpmTrainOptions options;
   std::uint64_t seed = 0;
   int progress_steps = 20;
+  double deadline_s = 120;
   bool json = false;
+
+  bool IsSft() const { return kind == "sft"; }
+  // Rows made of JSON lines and step checkpoints, until the model is published.
+  fs::path Work() const { return output + ".training"; }
 };
 
 std::vector<TokenId> WithEos(const Tokenizer& tokenizer, std::string_view text) {
@@ -69,15 +85,13 @@ PreferencePair ParsePair(const JsonLine& line, const Tokenizer& tokenizer,
   return pair;
 }
 
-// JSON lines become rows in a file of `folder`; an HDF5 file is used as it is.
-fs::path AsRows(const fs::path& data, const std::string& kind, const Tokenizer& tokenizer,
-                const fs::path& folder, const char* name) {
-  if (data.extension() != ".jsonl") return data;
-  const fs::path rows_file = folder / name;
+// JSON lines become rows in `rows_file`.
+void ConvertRows(const fs::path& data, bool sft, const Tokenizer& tokenizer,
+                 const fs::path& rows_file) {
   std::vector<SftRow> rows;
   std::vector<PreferencePair> pairs;
   ForEachJsonLine(data, [&](const JsonLine& line, const std::string& where) {
-    if (kind == "sft") {
+    if (sft) {
       rows.push_back(ParseSft(line, tokenizer));
       rows.back().origin.key.problem = std::uint32_t(rows.size() - 1);
     } else {
@@ -86,34 +100,92 @@ fs::path AsRows(const fs::path& data, const std::string& kind, const Tokenizer& 
           std::uint32_t(pairs.size() - 1);
     }
   });
-  kind == "sft" ? WriteSftRows(rows_file, rows) : WritePairs(rows_file, pairs);
-  return rows_file;
+  MakeFolder(rows_file.parent_path());
+  sft ? WriteSftRows(rows_file, rows) : WritePairs(rows_file, pairs);
 }
 
-TrainCallbacks ShowProgress(int every) {
-  const double start = MonotonicSeconds();
-  TrainCallbacks callbacks;
-  callbacks.progress = [every, start](const TrainProgress& p) {
-    if (p.step % every != 0 && p.step != p.steps && p.step != 1) return;
-    Log("step {}/{}  loss {:.6f}  lr {:.2e}  |g| {:.3f}  {:.0f} tokens/s", p.step, p.steps, p.loss,
-        p.lr, p.grad_norm,
-        static_cast<double>(p.tokens) / std::max(MonotonicSeconds() - start, 1e-9));
-  };
-  return callbacks;
+bool IsJsonLines(const fs::path& data) { return data.extension() == ".jsonl"; }
+
+// Where the rows of a data file are: in itself, or in what Prepare makes of it.
+fs::path RowsOf(const TrainArguments& a, const fs::path& data, const std::string& name) {
+  return IsJsonLines(data) ? a.Work() / (name + ".h5") : data;
 }
 
-void PrintReport(const TrainArguments& arguments, const TrainReport& report) {
+TrainOrder OrderOf(const TrainArguments& a) {
+  TrainOrder order;
+  order.model = a.model;
+  order.output = a.output;
+  order.checkpoints = a.Work() / "steps";
+  for (std::size_t i = 0; i < a.data.size(); ++i)
+    order.data.push_back(RowsOf(a, a.data[i], fmt::format("rows-{}", i)));
+  if (!a.held_out.empty()) order.held_out = RowsOf(a, a.held_out, "held_out");
+  order.seed = a.seed;
+  return order;
+}
+
+// On rank 0, before the others start: everything that can be wrong with the input is found here.
+void Prepare(const TrainArguments& a) {
+  CheckModelFolder(a.model);
+  const Tokenizer tokenizer = Tokenizer::Load(a.model);
+  const ModelConfig config = ReadModelConfig(a.model);
+  const TrainOrder order = OrderOf(a);
+  for (std::size_t i = 0; i < a.data.size(); ++i) {
+    if (IsJsonLines(a.data[i])) ConvertRows(a.data[i], a.IsSft(), tokenizer, order.data[i]);
+  }
+  if (IsJsonLines(a.held_out)) ConvertRows(a.held_out, false, tokenizer, order.held_out);
+  const int max_tokens = a.options.train.max_tokens;
+  if (a.IsSft()) {
+    const auto rows = LoadSftRows(order.data, config, max_tokens);
+    RequireRows(rows.rows.size(), rows.dropped, order.data);
+  } else {
+    const auto pairs = LoadPairs(order.data, config, max_tokens);
+    RequireRows(pairs.rows.size(), pairs.dropped, order.data);
+    if (!order.held_out.empty()) LoadPairs({order.held_out}, config, max_tokens);
+  }
+}
+
+// Progress lines, and the rate since the first step of this start.
+class Progress {
+ public:
+  explicit Progress(int every) : every_(every) {}
+  void Show(const TrainProgress& p) {
+    if (first_s_ == 0) {
+      first_s_ = MonotonicSeconds();
+      first_tokens_ = p.tokens;
+    }
+    tokens_ = p.tokens;
+    seconds_ = MonotonicSeconds() - first_s_;
+    if (p.step % every_ != 0 && p.step != p.steps && p.step != 1) return;
+    Log("step {}/{}  loss {:.6f}  lr {:.2e}  |g| {:.3f}  {:.0f} tokens/s{}", p.step, p.steps,
+        p.loss, p.lr, p.grad_norm, Rate(),
+        p.skipped_steps > 0 ? fmt::format("  {} skipped", p.skipped_steps) : "");
+  }
+  double Rate() const {
+    return seconds_ > 0 ? static_cast<double>(tokens_ - first_tokens_) / seconds_ : 0;
+  }
+
+ private:
+  int every_;
+  double first_s_ = 0, seconds_ = 0;
+  std::uint64_t first_tokens_ = 0, tokens_ = 0;
+};
+
+void PrintReport(const TrainArguments& arguments, const TrainReport& report, int ranks,
+                 double rate) {
   nlohmann::ordered_json json = {{"output", arguments.output},
                                  {"digest", ModelDigest(arguments.output)},
                                  {"steps", report.steps},
                                  {"tokens", report.tokens},
                                  {"dropped_rows", report.dropped_rows},
                                  {"skipped_steps", report.skipped_steps},
+                                 {"ranks", ranks},
+                                 {"tokens_per_s", std::round(rate)},
                                  {"first_loss", report.first_loss},
                                  {"last_loss", report.last_loss}};
   if (report.held_out_pairs > 0) {
     json["held_out_pairs"] = report.held_out_pairs;
     json["pair_accuracy"] = report.pair_accuracy;
+    json["published_step"] = report.published_step;
   }
   if (arguments.json) {
     std::printf("%s\n", json.dump().c_str());
@@ -123,30 +195,48 @@ void PrintReport(const TrainArguments& arguments, const TrainReport& report) {
   }
 }
 
-void Train(TrainArguments arguments) {
-  const fs::path work = arguments.output + ".training";
-  MakeFolder(work);
-  CheckModelFolder(arguments.model);
-  const Tokenizer tokenizer = Tokenizer::Load(arguments.model);
-  TrainOrder order;
-  order.model = arguments.model;
-  order.output = arguments.output;
-  order.checkpoints = work / "steps";
-  order.data = {AsRows(arguments.data, arguments.kind, tokenizer, work, "rows.h5")};
-  if (!arguments.held_out.empty()) {
-    order.held_out = AsRows(arguments.held_out, arguments.kind, tokenizer, work, "held_out.h5");
+// One member of the group; every rank of the job is one.
+int TrainAsMember(const TrainArguments& a, Transport& transport) {
+  std::vector<int> members(static_cast<std::size_t>(transport.size()));
+  std::iota(members.begin(), members.end(), 0);
+  const bool speaks = transport.rank() == 0;
+  Progress progress(a.progress_steps);
+  TrainCallbacks callbacks;
+  callbacks.stop = StopWasAsked;
+  std::optional<TrainLog> log;
+  if (speaks) {
+    if (!a.log.empty()) log.emplace(a.log);
+    callbacks.progress = [&](const TrainProgress& p) {
+      progress.Show(p);
+      if (log) log->Add(p);
+    };
+    callbacks.alarm = [](const std::string& text) { Log("alarm: {}", text); };
   }
-  order.seed = arguments.seed;
-  arguments.options.train.optimizer.decay = arguments.decay == "linear"   ? LrDecay::kLinear
-                                            : arguments.decay == "cosine" ? LrDecay::kCosine
-                                                                          : LrDecay::kConstant;
-  const auto group = MakeSoloCollectives();
-  const TrainCallbacks callbacks = ShowProgress(arguments.progress_steps);
-  const TrainReport report =
-      arguments.kind == "sft" ? TrainPolicy(order, arguments.options.train, {}, *group, callbacks)
-                              : TrainPpm(order, arguments.options, *group, callbacks);
-  fs::remove_all(work);
-  PrintReport(arguments, report);
+  try {
+    GroupLink link(transport, 1, members);
+    const TrainOptions& options = a.options.train;
+    const auto group = MakeCollectives(link, options, a.deadline_s);
+    const TrainReport report = a.IsSft() ? TrainPolicy(OrderOf(a), options, {}, *group, callbacks)
+                                         : TrainPpm(OrderOf(a), a.options, *group, callbacks);
+    if (!speaks) return static_cast<int>(ExitCode::kDone);
+    fs::remove_all(a.Work());
+    PrintReport(a, report, transport.size(), progress.Rate());
+    return static_cast<int>(ExitCode::kDone);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kStopped) throw;
+    // The stop was agreed on: one rank tells it, and all leave together.
+    if (!speaks) return static_cast<int>(ExitCode::kDone);
+    Log("{}: run the same command again to continue", error.what());
+    return static_cast<int>(ExitCode::kStopped);
+  }
+}
+
+template <class E>
+void AddChoice(CLI::App& command, const char* flag, E& value, const std::string& help,
+               std::map<std::string, E> names) {
+  const std::vector<std::pair<std::string, E>> choices(names.begin(), names.end());
+  command.add_option(flag, value, help)
+      ->transform(CLI::CheckedTransformer(choices).description(""));
 }
 
 // What is minimised, and how a pass over rows is computed.
@@ -202,20 +292,47 @@ void AddOptimizerFlags(CLI::App& command, TrainArguments& arguments) {
       ->check(CLI::NonNegativeNumber);
   command.add_option("--final-lr", optimizer.final_lr, "share of lr that the decay ends at")
       ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--decay", arguments.decay, "shape of the learning rate")
-      ->check(CLI::IsMember({"constant", "linear", "cosine"}));
+  AddChoice(command, "--decay", optimizer.decay, "shape of the learning rate",
+            {{"constant", LrDecay::kConstant},
+             {"linear", LrDecay::kLinear},
+             {"cosine", LrDecay::kCosine}});
+}
+
+void AddRunFlags(CLI::App& command, TrainArguments& arguments) {
+  TrainOptions& train = arguments.options.train;
+  AddChoice(command, "--precision", train.precision, "type of the parameters while training",
+            {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}});
+  AddChoice(command, "--device", train.device, "cpu, or one GPU per rank",
+            {{"cpu", Device::kCpu}, {"gpu", Device::kGpu}});
+  command.add_flag("--fast-sums{false}", train.deterministic,
+                   "on GPUs: let NCCL add gradients in an order of its own");
+  command
+      .add_option("--max-skipped-steps", train.max_skipped_steps,
+                  "steps in a row without a finite gradient before it is an error")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--eval-steps", arguments.options.eval_steps,
+                  "ppm: steps between measurements on --held-out; 0: only at the end")
+      ->check(CLI::NonNegativeNumber);
+  AddChoice(command, "--keep", arguments.options.keep, "ppm: weights to publish",
+            {{"last", Keep::kLast}, {"best", Keep::kBest}});
+  command
+      .add_option("--deadline", arguments.deadline_s,
+                  "seconds after which a silent rank counts as lost (exit 76)")
+      ->check(CLI::PositiveNumber);
 }
 
 }  // namespace
 
 void AddTrainCommand(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand(
-      "train", "Fine-tunes a policy or trains a preference model on a file of rows");
+      "train", "Fine-tunes a policy or trains a preference model on rows, alone or under mpirun");
   const auto arguments = std::make_shared<TrainArguments>();
   command->add_option("--model", arguments->model, "Hugging Face folder to start from")->required();
   command
       ->add_option("--data", arguments->data,
-                   "rows: .h5, or .jsonl with prompt and response (ppm: prompt, chosen, rejected)")
+                   "row files: .h5, or .jsonl with prompt and response (ppm: prompt, chosen, "
+                   "rejected)")
       ->required();
   command->add_option("--output", arguments->output, "folder of the trained model")->required();
   command->add_option("--kind", arguments->kind, "sft: policy; ppm: preference model")
@@ -226,12 +343,16 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--raw-scores{false}", arguments->options.tanh_in_loss,
                     "ppm: no tanh in the loss");
+  command->add_option("--log", arguments->log,
+                      "folder for every step's figures: steps.jsonl and TensorBoard events");
   command->add_flag("--json", arguments->json, "print the report as JSON");
   AddLossFlags(*command, *arguments);
   AddOptimizerFlags(*command, *arguments);
+  AddRunFlags(*command, *arguments);
   command->callback([arguments, &exit_code] {
-    Train(*arguments);
-    exit_code = static_cast<int>(ExitCode::kDone);
+    exit_code =
+        LaunchPeers([&] { Prepare(*arguments); },
+                    [&](Transport& transport) { return TrainAsMember(*arguments, transport); });
   });
 }
 

@@ -62,10 +62,9 @@ class ThreadGroup {
   std::vector<std::unique_ptr<Link>> links_;
 };
 
-// Runs `body` as every rank of a group at once; rethrows the exception of the lowest rank that
-// threw.
-inline void RunAsGroup(int size, const std::function<void(Collectives& group)>& body,
-                       double deadline_s = 60) {
+// Runs `body` as every rank of a group at once, on links; rethrows the exception of the lowest rank
+// that threw.
+inline void RunOnLinks(int size, const std::function<void(PeerLink& link)>& body) {
   ThreadGroup group(size);
   std::vector<std::exception_ptr> failures(static_cast<std::size_t>(size));
   {
@@ -73,8 +72,7 @@ inline void RunAsGroup(int size, const std::function<void(Collectives& group)>& 
     for (int rank = 0; rank < size; ++rank) {
       ranks.emplace_back([&, rank] {
         try {
-          const auto collectives = MakeHostCollectives(group.link(rank), deadline_s);
-          body(*collectives);
+          body(group.link(rank));
         } catch (...) {
           failures[std::size_t(rank)] = std::current_exception();
         }
@@ -84,6 +82,12 @@ inline void RunAsGroup(int size, const std::function<void(Collectives& group)>& 
   for (const auto& failure : failures) {
     if (failure) std::rethrow_exception(failure);
   }
+}
+
+// The same, as a group with host collectives.
+inline void RunAsGroup(int size, const std::function<void(Collectives& group)>& body,
+                       double deadline_s = 20) {
+  RunOnLinks(size, [&](PeerLink& link) { body(*MakeHostCollectives(link, deadline_s)); });
 }
 
 }  // namespace gradus

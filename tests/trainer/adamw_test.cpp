@@ -19,12 +19,13 @@ TEST_CASE("AdamW follows its definition in double, with decay on matrices only")
   std::vector<double> expected(kCount), first(kCount), second(kCount);
   Random random(1);
   for (std::size_t i = 0; i < kCount; ++i) expected[i] = values[i] = float(random.Uniform() - 0.5);
-  AdamMoments moments{std::vector<float>(kCount), std::vector<float>(kCount)};
+  std::vector<float> first_moment(kCount), second_moment(kCount);
   const double lr = 0.01, scale = 0.5;
   for (int update = 1; update <= 20; ++update) {
     std::vector<float> gradient(kCount);
     for (float& g : gradient) g = float(random.Uniform() - 0.5);
-    ApplyAdamW(values, gradient, moments, matrices, options, lr, scale, std::uint64_t(update));
+    ApplyAdamW({values, first_moment, second_moment}, gradient, matrices, options, lr, scale,
+               std::uint64_t(update));
     for (std::size_t i = 0; i < kCount; ++i) {
       const bool matrix = (i >= 3 && i < 40) || (i >= 64 && i < 90);
       const double g = gradient[i] * scale;
@@ -39,14 +40,17 @@ TEST_CASE("AdamW follows its definition in double, with decay on matrices only")
     CHECK(values[i] == doctest::Approx(expected[i]).epsilon(1e-4));
 }
 
-TEST_CASE("The gradient norm is Euclidean, and not finite when a value is not") {
-  std::vector<float> gradient(19, 0.0f);
+TEST_CASE("Squares are summed block by block, and are not finite when a value is not") {
+  std::vector<float> gradient(2 * kBlock + 19, 0.0f);
   gradient[2] = 3;
-  gradient[18] = 4;
-  CHECK(GradientNorm(gradient) == doctest::Approx(5));
-  gradient[7] = std::nanf("");
-  CHECK_FALSE(std::isfinite(GradientNorm(gradient)));
-  CHECK(GradientNorm({}) == 0);
+  gradient[kBlock - 1] = 4;
+  gradient[2 * kBlock + 18] = 2;
+  CHECK(BlockSquares(gradient) == std::vector<double>{25, 0, 4});
+  gradient[kBlock] = std::nanf("");
+  const std::vector<double> squares = BlockSquares(gradient);
+  CHECK(squares[0] == 25);
+  CHECK_FALSE(std::isfinite(squares[1]));
+  CHECK(BlockSquares({}).empty());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "schemas/base/error.h"
+#include "schemas/base/file.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/fakes/thread_group.h"
 #include "tests/fakes/training_data.h"
@@ -144,6 +145,54 @@ TEST_CASE("No pairs, only long ones, or a pair of an empty side is an error") {
   pairs[0].prefix.resize(64, 1);
   CHECK_THROWS_AS(TrainPpm(Workplace(pairs, {}).order, Options(1), *MakeSoloCollectives(), {}),
                   Error);
+}
+
+TEST_CASE("keep: best publishes the best measured weights, the same ones after stop and resume") {
+  // A learning rate that soon spoils what was learned first.
+  PpmTrainOptions options = Options(40);
+  options.train.optimizer.lr = 3e-2;
+  options.train.optimizer.decay = LrDecay::kConstant;
+  options.train.micro_batches = 3;
+  options.train.checkpoint_steps = 4;
+  options.eval_steps = 3;
+  const Workplace place(RandomPairs(100, 1), RandomPairs(60, 99));
+  const auto order = [&](const std::string& name) {
+    TrainOrder made = place.order;
+    made.output = place.folder.path() / name;
+    made.checkpoints = place.folder.path() / (name + "-steps");
+    return made;
+  };
+  const auto bytes = [&](const std::string& name) {
+    return ReadFile(place.folder.path() / name / "model.safetensors") +
+           ReadFile(place.folder.path() / name / "value_head.safetensors");
+  };
+  const TrainReport last = TrainPpm(order("last"), options, *MakeSoloCollectives(), {});
+  CHECK(last.published_step == 40);
+  options.keep = Keep::kBest;
+  const TrainReport best = TrainPpm(order("best"), options, *MakeSoloCollectives(), {});
+  REQUIRE(best.published_step < 40);
+  CHECK(best.pair_accuracy >= last.pair_accuracy);
+  CHECK(bytes("best") != bytes("last"));
+
+  int ranks = 3;
+  for (int stop_at : {best.published_step, best.published_step + 1, 38}) {
+    const std::string name = "resumed" + std::to_string(stop_at);
+    for (const bool stops : {true, false}) {
+      RunAsGroup(ranks = 4 - ranks % 3, [&](Collectives& group) {
+        int done = 0;
+        TrainCallbacks callbacks;
+        callbacks.progress = [&](const TrainProgress& progress) { done = progress.step; };
+        callbacks.stop = [&] { return stops && done + 1 >= stop_at; };
+        try {
+          const TrainReport report = TrainPpm(order(name), options, group, callbacks);
+          Require(report.published_step == best.published_step, "another step is published");
+        } catch (const Error& error) {
+          if (error.code() != ExitCode::kStopped) throw;
+        }
+      });
+    }
+    CHECK_MESSAGE(bytes(name) == bytes("best"), "stopped at ", stop_at);
+  }
 }
 
 }  // namespace

@@ -161,7 +161,8 @@ TEST_CASE("A damaged newest checkpoint costs steps, not bytes; another order's i
   StopAfter stop(5);
   CHECK_THROWS_AS(TrainPolicy(order, Options(7), {}, *MakeSoloCollectives(), stop.callbacks),
                   Error);
-  WriteFileAtomically(order.checkpoints / "step-00000005" / "state.safetensors", "torn");
+  WriteFileAtomically(order.checkpoints / "step-00000005" / "shard-00000-of-00001.safetensors",
+                      "torn");
   std::vector<int> steps;
   TrainCallbacks watch;
   watch.progress = [&](const TrainProgress& progress) { steps.push_back(progress.step); };
@@ -207,6 +208,99 @@ TEST_CASE(
   CHECK(Weights(order) == Weights(whole));
 }
 
+// Trains until `steps` are done on all ranks, and stops there.
+void StopGroupAfter(const TrainOrder& order, const TrainOptions& options, int ranks, int steps) {
+  RunAsGroup(ranks, [&](Collectives& group) {
+    int done = 0;
+    TrainCallbacks callbacks;
+    callbacks.progress = [&](const TrainProgress& progress) { done = progress.step; };
+    callbacks.stop = [&] { return done + 1 >= steps; };
+    try {
+      TrainPolicy(order, options, {}, group, callbacks);
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kStopped) throw;
+    }
+  });
+}
+
+TEST_CASE("A group's shards are resumed by any number of ranks to the same bytes") {
+  const Workplace place;
+  const TrainOrder whole = place.Order("whole");
+  RunPolicy(whole, 1);
+  for (int before = 2; before <= 4; ++before) {
+    for (int after : {1, 2, 3, 5}) {
+      const TrainOrder order = place.Order(std::to_string(before) + "to" + std::to_string(after));
+      StopGroupAfter(order, Options(7), before, 3);
+      CHECK(fs::exists(order.checkpoints / "step-00000003" /
+                       ("shard-00001-of-0000" + std::to_string(before) + ".safetensors")));
+      RunPolicy(order, after);
+      CHECK_MESSAGE(Weights(order) == Weights(whole), before, " to ", after);
+    }
+  }
+}
+
+TEST_CASE("A damaged shard of any rank costs steps on all of them, not bytes") {
+  const Workplace place;
+  const TrainOrder whole = place.Order("whole");
+  RunPolicy(whole, 1);
+  for (int damaged = 0; damaged < 3; ++damaged) {
+    const TrainOrder order = place.Order("damaged" + std::to_string(damaged));
+    StopGroupAfter(order, Options(7), 3, 5);
+    const fs::path shard = order.checkpoints / "step-00000005" /
+                           ("shard-0000" + std::to_string(damaged) + "-of-00003.safetensors");
+    std::string bytes = ReadFile(shard);
+    bytes.back() = char(bytes.back() ^ 4);
+    WriteFileAtomically(shard, bytes);
+    std::atomic<int> first = 0;
+    RunAsGroup(2, [&](Collectives& group) {
+      TrainCallbacks callbacks;
+      callbacks.progress = [&](const TrainProgress& progress) {
+        int none = 0;
+        first.compare_exchange_strong(none, progress.step);
+      };
+      TrainPolicy(order, Options(7), {}, group, callbacks);
+    });
+    CHECK(first == 5);  // Resumed from step 4.
+    CHECK(Weights(order) == Weights(whole));
+  }
+}
+
+TEST_CASE("A checkpoint that cannot be written ends training on every rank with the reason") {
+  const Workplace place;
+  TrainOrder order = place.Order("full");
+  WriteFileAtomically(place.folder.path() / "in-the-way", "");
+  order.checkpoints = place.folder.path() / "in-the-way" / "steps";
+  std::atomic<int> told = 0;
+  RunAsGroup(3, [&](Collectives& group) {
+    try {
+      TrainPolicy(order, Options(7), {}, group, {});
+    } catch (const Error& error) {
+      told += std::string(error.what()).find("could not be written by rank 0") != std::string::npos;
+    }
+  });
+  CHECK(told == 3);
+  CHECK_FALSE(fs::exists(order.output));
+}
+
+TEST_CASE("A bf16 model is trained to the same bytes on any number of ranks and after a resume") {
+  const Workplace place;
+  TrainOptions options = Options(7);
+  options.precision = Precision::kBf16;
+  const TrainOrder alone = place.Order("alone");
+  const TrainReport report = TrainPolicy(alone, options, {}, *MakeSoloCollectives(), {});
+  CHECK(report.last_loss < report.first_loss);
+  const TrainOrder exact = place.Order("exact");
+  RunPolicy(exact, 1);
+  CHECK(Weights(alone) != Weights(exact));
+  CHECK(Weights(alone).size() == Weights(exact).size());  // The type of the start folder stays.
+  for (int ranks = 2; ranks <= 3; ++ranks) {
+    const TrainOrder order = place.Order("ranks" + std::to_string(ranks));
+    StopGroupAfter(order, options, ranks, 4);
+    RunAsGroup(5 - ranks, [&](Collectives& group) { TrainPolicy(order, options, {}, group, {}); });
+    CHECK(Weights(order) == Weights(alone));
+  }
+}
+
 TEST_CASE("The loss falls on a tiny set, and the report says so") {
   const Workplace place;
   WriteSftRows(place.folder.path() / "few.h5", RandomSftRows(4, 8));
@@ -232,6 +326,29 @@ TEST_CASE("A gradient that is not finite is skipped and counted, and leaves the 
   const TrainReport report =
       TrainPolicy(place.Order("wild"), options, {}, *MakeSoloCollectives(), {});
   CHECK(report.skipped_steps == 2);
+}
+
+TEST_CASE(
+    "Steps skipped in a row are alarmed on, and too many of them are an error on every rank") {
+  const Workplace place;
+  TrainOptions options = Options(7);
+  options.optimizer.lr = 1e30;
+  options.max_skipped_steps = 3;
+  std::atomic<int> alarms = 0, ended = 0;
+  RunAsGroup(2, [&](Collectives& group) {
+    TrainCallbacks callbacks;
+    callbacks.alarm = [&](const std::string& text) {
+      alarms += text.find("steps in a row were skipped") != std::string::npos;
+    };
+    try {
+      TrainPolicy(place.Order("wild"), options, {}, group, callbacks);
+    } catch (const Error& error) {
+      ended += error.code() == ExitCode::kBadInput &&
+               std::string(error.what()).find("4 steps in a row") != std::string::npos;
+    }
+  });
+  CHECK(alarms == 2 * 2);  // At the second and the third.
+  CHECK(ended == 2);
 }
 
 TEST_CASE(

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""`gradus train` under mpirun: the same bytes on any number of ranks and after kills and stops; a dead or hanging rank
+is named within the deadline; bad input gets one line.
+
+  train_test.py GRADUS ranks|kill|lost|stop|input [--soak]
+  train_test.py GRADUS speed      # tokens/s of 1 and 2 ranks, alternating; measured, not asserted
+"""
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+GRADUS, CASE = sys.argv[1], sys.argv[2]
+SOAK = "--soak" in sys.argv
+DEADLINE_S = 200
+MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none", "--enable-recovery", "--mca", "pml", "ob1",
+          "--mca", "btl", "self,vader", "--mca", "mpi_yield_when_idle", "1"]
+
+
+def environment(exit_file=None):
+    env = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    env.pop("GRADUS_EXIT_FILE", None)
+    if exit_file:
+        env["GRADUS_EXIT_FILE"] = str(exit_file)
+    return env
+
+
+def write_rows(folder, count=60):
+    draw = random.Random(11)
+    with open(folder / "rows.jsonl", "w") as file:
+        for _ in range(count):
+            a, b = draw.randrange(100), draw.randrange(100)
+            print(json.dumps({"prompt": f"{a}+{b}=", "response": f"{a + b}"}), file=file)
+    with open(folder / "pairs.jsonl", "w") as file:
+        for _ in range(count):
+            a, b = draw.randrange(100), draw.randrange(100)
+            print(json.dumps({"prompt": f"{a}+{b}=", "chosen": str(a + b), "rejected": str(a + b + 1)}), file=file)
+
+
+def make_model(folder):
+    """A small random model: the base of a run that is stopped before it searches."""
+    config = (ROOT / "configs/tests/tiny.yaml").read_text()
+    (folder / "tiny.yaml").write_text(config)
+    process = subprocess.Popen([GRADUS, "run", str(folder / "tiny.yaml"), f"run.folder={folder}", "run.name=base"],
+                               cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    base = folder / "base/rounds/0000/base"
+    end = time.monotonic() + 60
+    while not (base / "config.json").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    assert (base / "model.safetensors").exists(), "no base model was made"
+    return base
+
+
+class Training:
+    """One `gradus train` on so many ranks; may be started again and again."""
+
+    def __init__(self, folder, model, name, kind="sft", steps=30, flags=()):
+        self.folder, self.name = folder, name
+        self.output = folder / name
+        data = folder / ("rows.jsonl" if kind == "sft" else "pairs.jsonl")
+        self.arguments = [GRADUS, "train", "--model", str(model), "--data", str(data), "--output", str(self.output),
+                          "--kind", kind, "--steps", str(steps), "--batch", "12", "--micro-batches", "5",
+                          "--lr", "1e-3", "--checkpoint-steps", "3", "--progress-steps", "1", "--json"]
+        self.set(flags)
+
+    def set(self, flags):
+        """Flags and values, instead of those that are there."""
+        for flag, value in zip(flags[::2], flags[1::2]):
+            if flag in self.arguments:
+                self.arguments[self.arguments.index(flag) + 1] = value
+            else:
+                self.arguments += [flag, value]
+
+    def start(self, ranks):
+        launcher = [*MPIRUN, "-n", str(ranks)] if ranks > 1 else []
+        self.log = open(self.folder / f"{self.name}.log", "w+")
+        exit_file = self.folder / f"{self.name}.exit"
+        exit_file.unlink(missing_ok=True)
+        self.process = subprocess.Popen([*launcher, *self.arguments], cwd=ROOT, stdout=self.log, stderr=self.log,
+                                        env=environment(exit_file), start_new_session=True)
+        return self.process
+
+    def text(self):
+        return (self.folder / f"{self.name}.log").read_text()
+
+    def code(self):
+        try:
+            self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise SystemExit(f"{self.name} hung:\n" + self.text()[-4000:])
+        file = self.folder / f"{self.name}.exit"
+        return int(file.read_text()) if file.exists() else self.process.returncode
+
+    def run(self, ranks):
+        self.start(ranks)
+        code = self.code()
+        assert code == 0, f"{self.name} ended with {code}:\n" + self.text()[-4000:]
+        return self.bytes()
+
+    def bytes(self):
+        head = self.output / "value_head.safetensors"
+        return (self.output / "model.safetensors").read_bytes() + (head.read_bytes() if head.exists() else b"")
+
+    def step(self):
+        steps = re.findall(r"step (\d+)/", self.text())
+        return int(steps[-1]) if steps else 0
+
+    def ranks_alive(self):
+        """Process ids by rank."""
+        found, todo = {}, [self.process.pid]
+        while todo:
+            for children in pathlib.Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+                try:
+                    pids = [int(p) for p in children.read_text().split()]
+                except OSError:
+                    continue
+                todo += pids
+                for pid in pids:
+                    try:
+                        env = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                        if not os.path.samefile(f"/proc/{pid}/exe", GRADUS):
+                            continue
+                    except OSError:
+                        continue
+                    found.update({int(e.split(b"=")[1]): pid for e in env if e.startswith(b"OMPI_COMM_WORLD_RANK=")})
+        return found
+
+    def wait_for_step(self, step):
+        end = time.monotonic() + DEADLINE_S
+        while self.process.poll() is None and time.monotonic() < end:
+            if self.step() >= step:
+                return True
+            time.sleep(0.002)
+        return False
+
+
+def check_ranks(folder, model):
+    for kind in ("sft", "ppm"):
+        expected = Training(folder, model, f"{kind}1", kind).run(1)
+        for ranks in (2, 4):
+            assert Training(folder, model, f"{kind}{ranks}", kind).run(ranks) == expected, f"{kind}: {ranks} ranks"
+            print(f"{kind} on {ranks} ranks: same bytes")
+
+
+def check_kill(folder, model):
+    """SIGKILL of a random rank at a seeded moment of the training; the others name it and end with 76; resumed on
+    another number of ranks."""
+    expected = Training(folder, model, "reference").run(1)
+    draw = random.Random(29)
+    for trial in range(20 if SOAK else 3):
+        training = Training(folder, model, f"kill{trial}", flags=("--deadline", "2"))
+        ranks, moment, wait = draw.choice([2, 3, 4]), draw.randrange(1, 28), draw.uniform(0, 0.1)
+        victim, after = draw.randrange(ranks), draw.choice([1, 2, 3, 4])
+        training.start(ranks)
+        assert training.wait_for_step(moment), training.text()
+        alive = training.ranks_alive()
+        time.sleep(wait)
+        os.kill(alive[victim], signal.SIGKILL)
+        at, code = training.step(), training.code()
+        assert code in (0, 76), f"{training.name} ended with {code}:\n" + training.text()[-3000:]
+        named = f"rank {victim} sent nothing" in training.text()
+        assert named or code == 0, training.text()[-3000:]
+        assert training.run(after) == expected, f"{training.name} differs: rank {victim} of {ranks} killed at step {at}"
+        resumed = re.findall(r"resumes after step (\d+)", training.text())
+        print(f"{training.name}: rank {victim} of {ranks} killed at step {at}, the others exit {code}; on {after} ranks from step "
+              f"{resumed[0] if resumed else 0} to the same bytes", flush=True)
+
+
+def check_lost(folder, model):
+    """A killed rank and a hanging one: the others end with 76 within the deadline and name it."""
+    deadline = 3
+    for name, how, victim in (("killed", signal.SIGKILL, 1), ("hanging", signal.SIGSTOP, 2), ("first", signal.SIGKILL, 0)):
+        training = Training(folder, model, name, steps=100000, flags=("--deadline", str(deadline)))
+        training.start(3)
+        assert training.wait_for_step(5), training.text()
+        pid = training.ranks_alive()[victim]
+        os.kill(pid, how)
+        began = time.monotonic()
+        exit_file = folder / f"{name}.exit"
+        while time.monotonic() < began + 30 and not (exit_file.exists() and exit_file.read_text()):
+            time.sleep(0.05)
+        took = time.monotonic() - began
+        if how == signal.SIGSTOP:
+            os.kill(pid, signal.SIGKILL)
+        assert training.code() == 76, f"{name}: {training.code()}\n" + training.text()[-3000:]
+        assert f"rank {victim} sent nothing for" in training.text(), training.text()[-3000:]
+        assert took < deadline + 10, f"{name}: named after {took:.1f} s"
+        print(f"rank {victim} {name}: exit 76, named after {took:.1f} s")
+
+
+def check_stop(folder, model):
+    """Ctrl-C saves and ends with 85; the same command goes on, alone or in a group."""
+    expected = Training(folder, model, "whole", steps=60).run(1)
+    for ranks in (1, 3):
+        training = Training(folder, model, f"stopped{ranks}", steps=60)
+        training.start(ranks)
+        assert training.wait_for_step(7), training.text()
+        # mpirun forwards SIGUSR1; at SIGINT it gives its ranks a second only.
+        training.process.send_signal(signal.SIGINT if ranks == 1 else signal.SIGUSR1)
+        assert training.code() == 85, training.text()[-3000:]
+        at = training.step()
+        assert at < 60 and not training.output.exists()
+        assert training.run(4 - ranks) == expected, f"stopped on {ranks} ranks"
+        assert f"resumes after step {at}" in training.text(), training.text()
+        print(f"{ranks} ranks stopped at step {at}: exit 85, resumed on {4 - ranks} to the same bytes")
+
+
+def check_input(folder, model):
+    (folder / "bad.jsonl").write_text('{"prompt": "1+1=", "response": "2"}\n{"prompt": \n')
+    (folder / "empty.jsonl").write_text("")
+    cases = [("no/such/model", ["--model", "no/such/model"]), ("bad.jsonl:2", ["--data", str(folder / "bad.jsonl")]),
+             ("empty.jsonl: the file is empty", ["--data", str(folder / "empty.jsonl")]),
+             ("no/such.jsonl", ["--data", "no/such.jsonl"])]
+    for ranks in (1, 2):
+        for expected, flags in cases:
+            training = Training(folder, model, "refused")
+            training.set(flags)
+            training.start(ranks)
+            assert training.code() == 2, training.text()
+            lines = [line for line in training.text().splitlines() if "gradus:" in line]
+            assert len(lines) == 1 and expected in lines[0], training.text()
+            print("refused:", lines[0])
+
+
+def measure_speed(folder, model):
+    write_rows(folder, 2000)
+    rates = {1: [], 2: []}
+    for trial in range(5):
+        for ranks in (1, 2) if trial % 2 == 0 else (2, 1):
+            training = Training(folder, model, f"speed{ranks}-{trial}", steps=40,
+                                flags=("--batch", "128", "--micro-batches", "8", "--checkpoint-steps", "0"))
+            training.arguments = [a for a in training.arguments]
+            training.run(ranks)
+            report = json.loads([line for line in training.text().splitlines() if line.startswith("{")][-1])
+            rates[ranks].append(report["tokens_per_s"])
+    ratios = sorted(b / a for a, b in zip(rates[1], rates[2]))
+    print(f"1 rank {rates[1]} tokens/s, 2 ranks {rates[2]}; ratios {[round(r, 2) for r in ratios]}, "
+          f"median {ratios[len(ratios) // 2]:.2f}")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="gradus-train-") as name:
+        folder = pathlib.Path(name)
+        write_rows(folder)
+        model = make_model(folder)
+        {"ranks": check_ranks, "kill": check_kill, "lost": check_lost, "stop": check_stop, "input": check_input,
+         "speed": measure_speed}[CASE](folder, model)
+
+
+if __name__ == "__main__":
+    main()
