@@ -55,6 +55,8 @@ def problems_of(path, text):
         include = re.match(r'\s*#include "([^"]+)"', line)
         if include:
             target = folder_of(include.group(1))
+            if include.group(1).endswith(".pb.h"):
+                continue  # Generated.
             if target is None:
                 yield f"{path}:{number}: include \"{include.group(1)}\" by its path from the top folder"
             elif target not in MAY_INCLUDE[folder]:
