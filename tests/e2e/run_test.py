@@ -198,6 +198,8 @@ def check_damage(folder):
     unchecked = {"progress.json", "report.html", "metrics.jsonl"}  # Remade from the rest, or for people only.
     kinds = {}
     for file in sorted(p for p in run.rglob("*") if p.is_file() and p.name not in unchecked):
+        if file.relative_to(run).parts[0] == "log":
+            continue  # For people only.
         key = (file.parent.name, file.suffix, file.name if file.suffix != ".h5" else file.name[:4])
         if not SOAK and kinds.setdefault(key, file) != file:
             continue

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -44,7 +45,11 @@ struct Comm {
   }
 };
 
-using Operation = std::function<bool()>;  // True when it is done.
+struct Operation {
+  int pipe = 0;              // What it takes from, in the order of the stream; 0: nothing.
+  std::function<bool()> go;  // True when it is done.
+};
+inline int PipeOf(int from, char kind) { return 1 + from * 256 + kind; }
 struct Stream {
   std::vector<Operation> pending;
 };
@@ -102,20 +107,20 @@ inline ncclResult_t GroupEnd() {
 inline ncclResult_t Send(const void* from, std::size_t count, ncclDataType_t type, int peer,
                          ncclComm_t comm, cudaStream_t stream) {
   ++sends;
-  group.emplace_back(Of(stream), [=, &c = Of(comm)] {
-    c.Push(peer, 's', Bytes(from, count, type));
-    return true;
-  });
+  group.emplace_back(Of(stream), Operation{0, [=, &c = Of(comm)] {
+                                             c.Push(peer, 's', Bytes(from, count, type));
+                                             return true;
+                                           }});
   return ncclSuccess;
 }
 
 inline Operation Receiving(void* into, int from, char kind, Comm& comm) {
-  return [=, &comm] {
-    std::string bytes;
-    if (!comm.Pop(from, kind, bytes)) return false;
-    std::memcpy(into, bytes.data(), bytes.size());
-    return true;
-  };
+  return {PipeOf(from, kind), [=, &comm] {
+            std::string bytes;
+            if (!comm.Pop(from, kind, bytes)) return false;
+            std::memcpy(into, bytes.data(), bytes.size());
+            return true;
+          }};
 }
 
 inline ncclResult_t Recv(void* into, std::size_t, ncclDataType_t, int peer, ncclComm_t comm,
@@ -131,12 +136,13 @@ inline ncclResult_t Broadcast(const void* from, void* into, std::size_t count, n
     group.emplace_back(Of(stream), Receiving(into, root, 'b', c));
     return ncclSuccess;
   }
-  group.emplace_back(Of(stream), [=, &c] {
+  const auto push = [=, &c] {
     for (int to = 0; to < c.size; ++to) {
       if (to != c.rank) c.Push(to, 'b', Bytes(from, count, type));
     }
     return true;
-  });
+  };
+  group.emplace_back(Of(stream), Operation{0, push});
   return ncclSuccess;
 }
 
@@ -145,7 +151,7 @@ inline ncclResult_t Reduce(const void* from, void* into, std::size_t count, nccl
   ++reduces;
   Comm& c = Of(comm);
   auto terms = std::make_shared<std::map<int, std::string>>();
-  group.emplace_back(Of(stream), [=, &c] {
+  const auto reduce = [=, &c] {
     if (root != c.rank) {
       c.Push(root, 'r', Bytes(from, count, type));
       return true;
@@ -164,14 +170,19 @@ inline ncclResult_t Reduce(const void* from, void* into, std::size_t count, nccl
         sum[i] += reinterpret_cast<const float*>(term.data())[i];
     }
     return true;
-  });
+  };
+  group.emplace_back(Of(stream), Operation{root == c.rank ? PipeOf(0, 'r') : 0, reduce});
   return ncclSuccess;
 }
 
 inline cudaError_t StreamQuery(cudaStream_t stream) {
   std::vector<Operation> left;
+  std::set<int> held;  // What a later message must not be taken from before an earlier one.
   for (Operation& operation : Of(stream)->pending) {
-    if (!operation()) left.push_back(std::move(operation));
+    if (held.contains(operation.pipe) || !operation.go()) {
+      held.insert(operation.pipe);
+      left.push_back(std::move(operation));
+    }
   }
   Of(stream)->pending = std::move(left);
   return Of(stream)->pending.empty() ? cudaSuccess : cudaErrorNotReady;
