@@ -150,6 +150,7 @@ std::string PrintConfig(const Config& config) {
 void CheckConfig(const Config& config) {
   CheckProblems(config);
   CheckLevel(config.rollout.execution.level);
+  CheckOptions(config.ppm.train);
   if (config.policy.init != "random") CheckModelFolder(config.policy.init);
   if (!config.bootstrap.demonstrations.empty()) LoadDemonstrations(config.bootstrap.demonstrations);
   if (config.bootstrap.demonstrations.empty()) {

@@ -52,6 +52,7 @@ std::string ToText(const TrainReport& r) {
             {"skipped_steps", r.skipped_steps},
             {"first_loss", r.first_loss},
             {"last_loss", r.last_loss},
+            {"published_step", r.published_step},
             {"held_out_pairs", r.held_out_pairs}};
   if (!std::isnan(r.pair_accuracy)) j["pair_accuracy"] = r.pair_accuracy;
   return j.dump();
@@ -66,14 +67,20 @@ TrainReport ParseTrainReport(const std::string& text) {
   r.skipped_steps = j.at("skipped_steps");
   r.first_loss = j.value("first_loss", 0.0);
   r.last_loss = j.value("last_loss", 0.0);
+  r.published_step = j.value("published_step", r.steps);
   r.held_out_pairs = j.at("held_out_pairs");
   r.pair_accuracy = j.value("pair_accuracy", std::nan(""));
   return r;
 }
 
 std::string ToText(const TrainProgress& p) {
-  return json{{"step", p.step}, {"steps", p.steps},         {"loss", p.loss},
-              {"lr", p.lr},     {"grad_norm", p.grad_norm}, {"tokens", p.tokens}}
+  return json{{"step", p.step},
+              {"steps", p.steps},
+              {"loss", p.loss},
+              {"lr", p.lr},
+              {"grad_norm", p.grad_norm},
+              {"tokens", p.tokens},
+              {"skipped_steps", p.skipped_steps}}
       .dump();
 }
 
@@ -86,6 +93,7 @@ TrainProgress ParseTrainProgress(const std::string& text) {
   p.lr = j.at("lr");
   p.grad_norm = j.at("grad_norm").is_number() ? j.at("grad_norm").get<double>() : std::nan("");
   p.tokens = j.at("tokens");
+  p.skipped_steps = j.value("skipped_steps", std::uint64_t{0});
   return p;
 }
 

@@ -82,6 +82,7 @@ TrainReport RunTraining(Campaign& c, const PartId& phase, const TrainRequest& re
   c.display.Begin(phase.round, phase.name, "steps", 0, 0);
   TrainCallbacksOnCoordinator callbacks;
   bool begun = false;
+  std::uint64_t skipped = 0;
   TrainLog log(c.files.TrainLog(phase.round, phase.name));
   callbacks.progress = [&](const std::string& text) {
     const TrainProgress p = ParseTrainProgress(text);
@@ -89,6 +90,11 @@ TrainReport RunTraining(Campaign& c, const PartId& phase, const TrainRequest& re
     if (!begun) c.display.Begin(phase.round, phase.name, "steps", p.steps, p.step - 1);
     begun = true;
     c.display.Advance(p.step, c.coordinator.LiveWorkers(), fmt::format("loss {:.4f}", p.loss));
+    if (p.skipped_steps > skipped + 1) {
+      c.display.Alarm(fmt::format("{}: {} steps skipped so far: their gradient was not finite",
+                                  phase.name, p.skipped_steps));
+      skipped = p.skipped_steps;
+    }
   };
   callbacks.lost = LostCallback(c);
   callbacks.stop = c.stop;

@@ -15,7 +15,10 @@ TrainLog::TrainLog(const std::filesystem::path& folder) : events_(folder, WallSe
 void TrainLog::Add(const TrainProgress& progress) {
   const double now = MonotonicSeconds(), unix_s = WallSeconds();
   std::vector<std::pair<std::string, double>> scalars = {
-      {"loss", progress.loss}, {"lr", progress.lr}, {"grad_norm", progress.grad_norm}};
+      {"loss", progress.loss},
+      {"lr", progress.lr},
+      {"grad_norm", progress.grad_norm},
+      {"skipped_steps", static_cast<double>(progress.skipped_steps)}};
   // The first step of a process says nothing about the rate: it also loads the model.
   if (last_tokens_ && now > last_s_) {
     scalars.emplace_back("tokens_per_s",

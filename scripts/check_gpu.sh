@@ -100,6 +100,7 @@ PYTHON
 echo "written: $out"
 
 step "trainer"
-# Checks of training on a GPU go here.
+python3 tests/e2e/train_test.py "$build/gradus" gpu
+[ "$shape" != 1.5B ] || python3 tests/e2e/train_test.py "$build/gradus" mfu "$work/model"
 
 step done

@@ -1,3 +1,4 @@
+#include "schemas/base/error.h"
 #include "schemas/base/settings.h"
 #include "trainer/train.h"
 
@@ -72,6 +73,12 @@ void Bind(Settings& settings, PpmTrainOptions& options) {
                  "steps between measurements of held-out pair accuracy; 0: only at the end");
   settings.Choice("keep", options.keep, {{"last", Keep::kLast}, {"best", Keep::kBest}},
                   "publish the weights of the last step or of the best measurement");
+}
+
+void CheckOptions(const PpmTrainOptions& options) {
+  if (options.keep == Keep::kBest && options.eval_steps == 0) {
+    Fail("PPM training: keep: best needs eval_steps, the steps between two measurements");
+  }
 }
 
 void Bind(Settings& settings, CurriculumStage& stage) {

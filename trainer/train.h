@@ -67,6 +67,8 @@ struct PpmTrainOptions {
   Keep keep = Keep::kLast;
 };
 void Bind(Settings& settings, PpmTrainOptions& options);
+// Throws Error when two of them contradict each other.
+void CheckOptions(const PpmTrainOptions& options);
 
 // The constant-learning-rate first stage on easy rows that a start from nothing needs.
 struct CurriculumStage {

@@ -79,6 +79,7 @@ double StepCount(const StepPlan& step, const PairRows& pairs, const PpmTrainOpti
 
 TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Collectives& group,
                      const TrainCallbacks& callbacks) {
+  CheckOptions(options);
   Model start = LoadModel(order.model);
   AddValueHead(start, MixSeed(order.seed, "value head"));
   const TrainOptions& train = options.train;

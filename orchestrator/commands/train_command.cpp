@@ -125,6 +125,7 @@ TrainOrder OrderOf(const TrainArguments& a) {
 
 // On rank 0, before the others start: everything that can be wrong with the input is found here.
 void Prepare(const TrainArguments& a) {
+  if (!a.IsSft()) CheckOptions(a.options);
   CheckModelFolder(a.model);
   const Tokenizer tokenizer = Tokenizer::Load(a.model);
   const ModelConfig config = ReadModelConfig(a.model);

@@ -4,12 +4,16 @@ is named within the deadline; bad input gets one line.
 
   train_test.py GRADUS ranks|kill|lost|stop|input [--soak]
   train_test.py GRADUS speed      # tokens/s of 1 and 2 ranks, alternating; measured, not asserted
+  train_test.py GRADUS gpu        # on a machine with GPUs: losses beside the CPU's, all GPUs beside one, a killed rank
+  train_test.py GRADUS mfu MODEL  # share of an H100's bfloat16 rate when this model is trained on one GPU
 """
 import json
+import math
 import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -249,13 +253,76 @@ def measure_speed(folder, model):
           f"median {ratios[len(ratios) // 2]:.2f}")
 
 
+def losses(training):
+    return [json.loads(line)["loss"] for line in (training.output.with_suffix(".steps") / "steps.jsonl").open()]
+
+
+def train_on(folder, model, name, ranks, flags):
+    training = Training(folder, model, name, flags=("--log", str((folder / name).with_suffix(".steps")), *flags))
+    training.run(ranks)
+    return losses(training)
+
+
+def gpu_count():
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+    return listed.count("GPU ")
+
+
+def check_gpu(folder, model):
+    def compare(name, got, expected, tolerance):
+        worst = max(abs(a - b) for a, b in zip(got, expected, strict=True))
+        print(f"{name}: losses of {len(got)} steps within {worst:.2e} (allowed {tolerance:.0e})", flush=True)
+        assert worst <= tolerance, name
+
+    cpu = train_on(folder, model, "cpu", 1, ())
+    one = train_on(folder, model, "gpu-fp32", 1, ("--device", "gpu"))
+    compare("GPU in float32 beside the CPU", one, cpu, 2e-3)
+    half = train_on(folder, model, "gpu-bf16", 1, ("--device", "gpu", "--precision", "bf16"))
+    compare("GPU in bfloat16 beside the CPU", half, cpu, 0.1)
+    gpus = gpu_count()
+    if gpus < 2:
+        print("one GPU: groups of several and a killed rank were not tried")
+        return
+    compare(f"{gpus} GPUs beside one", train_on(folder, model, "gpus", gpus, ("--device", "gpu")), one, 1e-3)
+    training = Training(folder, model, "killed", steps=100000, flags=("--device", "gpu", "--deadline", "5"))
+    training.start(gpus)
+    assert training.wait_for_step(5), training.text()
+    os.kill(training.ranks_alive()[1], signal.SIGKILL)
+    assert training.code() == 76, training.text()[-3000:]
+    print("rank 1 killed: the others left with 76")
+
+
+def measure_mfu(folder, tokenizer):
+    """Tokens per second times 6 operations per parameter, over 989 TFLOP/s."""
+    model = pathlib.Path(sys.argv[3])
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        if not (model / file).exists() and (tokenizer / file).exists():
+            shutil.copy(tokenizer / file, model / file)
+    with open(folder / "rows.jsonl", "w") as file:
+        for i in range(64):
+            print(json.dumps({"prompt": "12+34=" * 30, "response": f"{i}+" * 500}), file=file)
+    flags = ("--device", "gpu", "--precision", "bf16", "--steps", "12", "--batch", "16", "--micro-batches", "2",
+             "--pack-tokens", "8192", "--checkpoint-steps", "0", "--lr", "1e-6")
+    header = (model / "model.safetensors").read_bytes()[:1 << 20]
+    shapes = json.loads(header[8:8 + int.from_bytes(header[:8], "little")])
+    parameters = sum(math.prod(t["shape"]) for name, t in shapes.items() if name != "__metadata__")
+    for recompute in (False, True):
+        training = Training(folder, model, f"mfu-{recompute}", flags=(*flags, "--log", str(folder / f"mfu-{recompute}.steps")))
+        training.arguments += ["--recompute"] if recompute else []
+        training.run(1)
+        steps = [json.loads(line) for line in (folder / f"mfu-{recompute}.steps/steps.jsonl").open()]
+        rate = sorted(step["tokens_per_s"] for step in steps[2:])[len(steps) // 2 - 1]
+        print(f"{parameters / 1e9:.2f} G parameters, recompute {recompute}: {rate:.0f} tokens/s, "
+              f"MFU {6 * parameters * rate / 989e12:.1%} of 989 TFLOP/s (aim 25 %, stretch 40 %)", flush=True)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="gradus-train-") as name:
         folder = pathlib.Path(name)
         write_rows(folder)
         model = make_model(folder)
         {"ranks": check_ranks, "kill": check_kill, "lost": check_lost, "stop": check_stop, "input": check_input,
-         "speed": measure_speed}[CASE](folder, model)
+         "speed": measure_speed, "gpu": check_gpu, "mfu": measure_mfu}[CASE](folder, model)
 
 
 if __name__ == "__main__":

@@ -195,5 +195,13 @@ TEST_CASE("keep: best publishes the best measured weights, the same ones after s
   }
 }
 
+TEST_CASE("keeping the best weights without ever measuring is refused") {
+  PpmTrainOptions options;
+  options.keep = Keep::kBest;
+  CHECK_THROWS_WITH_AS(CheckOptions(options), doctest::Contains("eval_steps"), Error);
+  options.eval_steps = 5;
+  CHECK_NOTHROW(CheckOptions(options));
+}
+
 }  // namespace
 }  // namespace gradus
