@@ -2,17 +2,10 @@
 #include <fmt/format.h>
 
 #include "orchestrator/health.h"
-#include "schemas/base/handle.h"
+#include "schemas/base/library.h"
 
 namespace gradus {
 namespace {
-
-struct LibraryTraits {
-  using Type = void*;
-  static Type Null() { return nullptr; }
-  static void Close(Type library) noexcept { ::dlclose(library); }
-};
-using Library = Handle<LibraryTraits>;
 
 template <class Function>
 Function* Symbol(const Library& library, const char* name) {

@@ -129,8 +129,9 @@ void Calculator::Read() {
                        if (!*alive || error) return;
                        reading_ = false;
                        if (!Receive()) return Break("it is gone");
-                       if (!TakeAnswers()) return Break("its answers make no sense");
+                       const bool sound = TakeAnswers();
                        if (!*alive) return;
+                       if (!sound) return Break("its answers make no sense");
                        if (asked_.empty()) {
                          timer_.cancel();
                        } else if (!reading_) {

@@ -43,7 +43,7 @@ class PythonExecutor : public Executor {
   void StartCalculator();
   void Add(PythonJob job);
   void Pump();
-  std::shared_ptr<PythonSlot> MakeSlot();
+  std::shared_ptr<PythonSlot> MakeSlot(unsigned levels);
   PythonSlot::Events EventsOfSlot();
   void WatchForHoldUp();
   void AddSlot();
@@ -60,6 +60,7 @@ class PythonExecutor : public Executor {
   std::vector<std::shared_ptr<PythonSlot>> slots_;
   asio::steady_timer held_up_;
   bool watching_ = false;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::uint64_t answered_ = 0;
   std::deque<PythonJob> waiting_;
   std::unique_ptr<Calculator> calculator_;
@@ -77,7 +78,9 @@ PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& opti
     : io_(io), options_(options), held_up_(io), calculates_(options.calculator) {
   Require(options.slots > 0, "an executor needs a slot");
   CheckLevel(options.level);
-  for (int i = 0; i < options.slots; ++i) slots_.push_back(MakeSlot());
+  for (int i = 0; i < options.slots; ++i) {
+    slots_.push_back(MakeSlot(*ReadLevels(options.level)));
+  }
   for (auto& slot : slots_) {
     const PythonSlot::Warmth warmth = slot->WaitUntilWarm();
     version_ = fmt::format("{}; {}", warmth.versions, LevelName(warmth.isolation.level));
@@ -86,11 +89,10 @@ PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& opti
   for (auto& slot : slots_) slot->Attach(EventsOfSlot());
 }
 
-std::shared_ptr<PythonSlot> PythonExecutor::MakeSlot() {
+std::shared_ptr<PythonSlot> PythonExecutor::MakeSlot(unsigned levels) {
   return std::make_shared<PythonSlot>(
-      io_,
-      SlotOptions{options_.preload, *ReadLevels(options_.level), static_cast<int>(slots_.size()),
-                  static_cast<std::size_t>(options_.warm_states)});
+      io_, SlotOptions{options_.preload, levels, static_cast<int>(slots_.size()),
+                       static_cast<std::size_t>(options_.warm_states)});
 }
 
 PythonSlot::Events PythonExecutor::EventsOfSlot() {
@@ -102,8 +104,8 @@ PythonSlot::Events PythonExecutor::EventsOfSlot() {
 }
 
 PythonExecutor::~PythonExecutor() {
+  *alive_ = false;
   for (auto& slot : slots_) slot->Close();
-  held_up_.cancel();
 }
 
 void PythonExecutor::Step(Program program, const ExecLimits& limits,
@@ -177,8 +179,9 @@ void PythonExecutor::WatchForHoldUp() {
   }
   watching_ = true;
   held_up_.expires_after(kHeldUp);
-  held_up_.async_wait([this, before = answered_](std::error_code error) {
-    if (error) return;
+  // The timer may have gone off, and its handler be queued, when this object ends.
+  held_up_.async_wait([this, alive = alive_, before = answered_](std::error_code error) {
+    if (error || !*alive) return;
     watching_ = false;
     if (waiting_.empty()) return;
     const auto starting = [](const auto& slot) { return slot->starting(); };
@@ -188,7 +191,7 @@ void PythonExecutor::WatchForHoldUp() {
 }
 
 void PythonExecutor::AddSlot() try {
-  slots_.push_back(MakeSlot());
+  slots_.push_back(MakeSlot(1u << isolation_.level));  // No weaker than the others.
   slots_.back()->Attach(EventsOfSlot());
 } catch (const Error& error) {
   Log("no further python slot: {}", error.what());

@@ -15,22 +15,14 @@ import sys
 import tempfile
 import time
 
+from launching import MPIRUN, environment
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GRADUS, CASE = sys.argv[1], sys.argv[2]
 SOAK = "--soak" in sys.argv
 CONFIG = "configs/tests/tiny.yaml"
 # Everything below a run must end by itself; this is what stops a hang.
 DEADLINE_S = 300
-MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none", "--enable-recovery", "--mca", "pml", "ob1",
-          "--mca", "btl", "self,vader", "--mca", "mpi_yield_when_idle", "1"]
-
-
-def environment(exit_file=None):
-    env = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    env.pop("GRADUS_EXIT_FILE", None)
-    if exit_file:
-        env["GRADUS_EXIT_FILE"] = str(exit_file)
-    return env
 
 
 def command(ranks, folder, name, *overrides):

@@ -4,18 +4,11 @@
 
 #include <cstdlib>
 
-#include "schemas/base/handle.h"
+#include "schemas/base/library.h"
 #include "workers/policy/varlen_attention.h"
 
 namespace gradus {
 namespace {
-
-struct LibraryTraits {
-  using Type = void*;
-  static Type Null() { return nullptr; }
-  static void Close(Type library) noexcept { ::dlclose(library); }
-};
-using Library = Handle<LibraryTraits>;
 
 // Devices that the driver shows; 0 with a reason.
 int CountDevices(std::string& why_not) {
