@@ -14,10 +14,10 @@
 #include "schemas/base/log.h"
 #include "schemas/base/seed.h"
 #include "schemas/training_row.h"
+#include "trainer/compute_bound.h"
 #include "trainer/kernel_times.h"
 #include "trainer/train.h"
 #include "workers/policy/hf_folder.h"
-#include "workers/policy/machine_bounds.h"
 
 namespace gradus {
 namespace {
@@ -41,20 +41,6 @@ std::vector<double> Between(const std::vector<double>& ends) {
   for (std::size_t i = 1; i < ends.size(); ++i) steps.push_back(ends[i] - ends[i - 1]);
   return steps;
 }
-
-// What a workload asks of the machine in one step.
-struct Work {
-  double tokens = 0;    // Of whole texts.
-  double computed = 0;  // What is shared counted once.
-  double targets = 0;   // Positions whose logits are wanted.
-  double seen = 0;      // Keys seen by all computed tokens.
-
-  // `length` tokens that continue `before` others.
-  void Add(double length, double before) {
-    computed += length;
-    seen += length * before + length * (length + 1) / 2;
-  }
-};
 
 class Bench {
  public:
@@ -82,13 +68,12 @@ class Bench {
   Bench(const Bench&) = delete;
 
   Json Run() {
-    bounds_ = MeasureMachineBounds();
     Json sft = Sft(), pairs = Pairs();
     if (!options_.inputs.empty()) {
       MakeFolder(options_.inputs);
       fs::copy(scratch_ / "model", options_.inputs / "model", fs::copy_options::recursive);
     }
-    return {{"core", {{"gflops", bounds_.flops / 1e9}}},
+    return {{"core", {{"gflops", ComputeBound(-1, Precision::kFp32) / 1e9}}},
             {"pack_tokens", options_.pack_tokens},
             {"sft", std::move(sft)},
             {"pairs", std::move(pairs)}};
@@ -135,7 +120,6 @@ class Bench {
   Json Sft() {
     std::vector<SftRow> rows;
     std::vector<Json> lines;
-    Work work;
     for (int i = 0; i < options_.rows; ++i) {
       SftRow& row = rows.emplace_back();
       const auto spread = std::uint64_t(options_.longest - options_.shortest + 1);
@@ -144,14 +128,11 @@ class Bench {
       const int prompt = std::min(options_.prompt, length / 2);
       for (int at = 0; at < length; ++at) row.mask.push_back(at >= prompt);
       lines.push_back({{"tokens", row.tokens}, {"mask", row.mask}});
-      work.Add(length, 0);
-      work.targets += length - prompt;
     }
-    work.tokens = work.computed;
     const TrainOrder order = Order("sft");
     WriteSftRows(order.data[0], rows);
     Keep("sft", lines);
-    return Measure(work, [&](const TrainCallbacks& callbacks) {
+    return Measure([&](const TrainCallbacks& callbacks) {
       TrainPolicy(order, Options(options_.longest), {}, *MakeSoloCollectives(), callbacks);
     });
   }
@@ -159,7 +140,6 @@ class Bench {
   Json Pairs() {
     std::vector<PreferencePair> pairs;
     std::vector<Json> lines;
-    Work work;
     for (int i = 0; i < options_.rows; ++i) {
       PreferencePair& pair = pairs.emplace_back();
       pair.prefix = Draw(options_.prefix);
@@ -167,35 +147,26 @@ class Bench {
       pair.rejected = Draw(options_.side);
       lines.push_back(
           {{"prefix", pair.prefix}, {"chosen", pair.chosen}, {"rejected", pair.rejected}});
-      work.tokens += 2.0 * (options_.prefix + options_.side);
-      work.Add(options_.prefix, 0);
-      for (int side = 0; side < 2; ++side) work.Add(options_.side, options_.prefix);
     }
     const TrainOrder order = Order("pairs");
     WritePairs(order.data[0], pairs);
     Keep("pairs", lines);
-    return Measure(work, [&](const TrainCallbacks& callbacks) {
+    return Measure([&](const TrainCallbacks& callbacks) {
       PpmTrainOptions ppm;
       ppm.train = Options(options_.prefix + options_.side);
       TrainPpm(order, ppm, *MakeSoloCollectives(), callbacks);
     });
   }
 
-  // Floating-point operations of a step: two for each weight and product forward, four backward.
-  double Flops(const Work& work) const {
-    const double hidden = options_.hidden, kv = hidden / options_.heads * options_.kv_heads;
-    const double layer = hidden * (2 * hidden + 2 * kv) + 3 * hidden * options_.ffn;
-    return 6 * (options_.layers * (layer * work.computed + 2 * hidden * work.seen) +
-                hidden * options_.vocabulary * work.targets);
-  }
-
   template <class Train>
-  Json Measure(const Work& work, Train train) {
+  Json Measure(Train train) {
     std::optional<KernelTimes> times;
     std::map<std::string, double> kinds;
     std::vector<double> ends, processor;
+    TrainProgress last;
     TrainCallbacks callbacks;
     callbacks.progress = [&](const TrainProgress& progress) {
+      last = progress;
       ends.push_back(MonotonicSeconds());
       processor.push_back(ProcessorSeconds());
       if (progress.step == 1) times.emplace();
@@ -212,19 +183,17 @@ class Bench {
       rest -= seconds;
     }
     split["outside of tensor operations"] = rest / whole;
-    return {{"tokens", work.tokens},
-            {"computed_tokens", work.computed},
+    return {{"tokens", last.step_tokens},
             {"step_s", median},
             {"step_processor_s", Median(Between(processor))},
-            {"tokens_per_s", work.tokens / median},
-            {"gflops", Flops(work) / median / 1e9},
-            {"share_of_compute_bound", Flops(work) / median / bounds_.flops},
+            {"tokens_per_s", double(last.step_tokens) / median},
+            {"gflops", last.flops / median / 1e9},
+            {"share_of_bound", last.flops / median / last.bound},
             {"share_of_time", std::move(split)}};
   }
 
   TrainBenchOptions options_;
   fs::path scratch_;
-  MachineBounds bounds_;
   Random random_{1};
 };
 

@@ -47,6 +47,8 @@ void MpiTransport::Send(int to, std::uint64_t channel, std::string bytes) {
 }
 
 std::optional<Message> MpiTransport::Receive(std::uint64_t channel, double timeout_s, int from) {
+  if (auto message = mailbox_.Take(channel, 0, from)) return message;
+  Wake();  // Whoever waits wants the message soon: no time for a long sleep.
   return mailbox_.Take(channel, timeout_s, from);
 }
 
@@ -232,11 +234,12 @@ bool MpiTransport::Flushed() {
   return with_queue_.empty() && !IsSending();
 }
 
-void MpiTransport::Sleep(double seconds) {
+bool MpiTransport::Sleep(double seconds) {
   std::unique_lock lock(mutex_);
   sleeping_ = true;
   queued_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return awake_; });
   sleeping_ = false;
+  return awake_;
 }
 
 void MpiTransport::Wake() {

@@ -44,8 +44,9 @@ class MpiTransport final : public Transport {
   bool InTransit();
   // Main thread only. Everything sent to living ranks has been handed over.
   bool Flushed();
-  // Main thread only. Sleeps until somebody sends or wakes, or the time is over.
-  void Sleep(double seconds);
+  // Main thread only. Sleeps until somebody sends, begins to wait or wakes, which is true, or until
+  // the time is over.
+  bool Sleep(double seconds);
   void Wake();
   // A rank was given up: the world cannot be left together any more.
   bool degraded() const { return degraded_; }
@@ -90,7 +91,7 @@ class MpiTransport final : public Transport {
   std::mutex mutex_;
   std::condition_variable queued_;
   bool sleeping_ = false;     // Guarded by mutex_: the main thread is in Sleep.
-  bool awake_ = false;        // Guarded by mutex_: somebody sent or woke since the last Progress.
+  bool awake_ = false;        // Guarded by mutex_: somebody did since the last Progress.
   std::set<int> with_queue_;  // Guarded by mutex_: ranks whose queue is not empty.
   std::atomic<bool> degraded_ = false;
   std::vector<Peer> peers_;

@@ -74,14 +74,13 @@ TrainReport ParseTrainReport(const std::string& text) {
 }
 
 std::string ToText(const TrainProgress& p) {
-  return json{{"step", p.step},
-              {"steps", p.steps},
-              {"loss", p.loss},
-              {"lr", p.lr},
-              {"grad_norm", p.grad_norm},
-              {"tokens", p.tokens},
-              {"skipped_steps", p.skipped_steps}}
-      .dump();
+  json j = {{"step", p.step},
+            {"steps", p.steps},
+            {"tokens", p.tokens},
+            {"step_tokens", p.step_tokens},
+            {"skipped_steps", p.skipped_steps}};
+  ForEachNumber(p, [&](const char* name, double value) { j[name] = value; });
+  return j.dump();
 }
 
 TrainProgress ParseTrainProgress(const std::string& text) {
@@ -89,11 +88,13 @@ TrainProgress ParseTrainProgress(const std::string& text) {
   TrainProgress p;
   p.step = j.at("step");
   p.steps = j.at("steps");
-  p.loss = j.at("loss").is_number() ? j.at("loss").get<double>() : std::nan("");
-  p.lr = j.at("lr");
-  p.grad_norm = j.at("grad_norm").is_number() ? j.at("grad_norm").get<double>() : std::nan("");
   p.tokens = j.at("tokens");
-  p.skipped_steps = j.value("skipped_steps", std::uint64_t{0});
+  p.step_tokens = j.at("step_tokens");
+  p.skipped_steps = j.at("skipped_steps");
+  // What is not finite is null in JSON.
+  ForEachNumber(p, [&](const char* name, double& value) {
+    value = j.at(name).is_number() ? j.at(name).get<double>() : kUnknown;
+  });
   return p;
 }
 

@@ -1,11 +1,13 @@
 #include "orchestrator/train_log.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
+
 TrainLog::TrainLog(const std::filesystem::path& folder) : events_(folder, WallSeconds()) {
   const std::filesystem::path file = folder / "steps.jsonl";
   lines_.open(file, std::ios::app);
@@ -13,19 +15,20 @@ TrainLog::TrainLog(const std::filesystem::path& folder) : events_(folder, WallSe
 }
 
 void TrainLog::Add(const TrainProgress& progress) {
-  const double now = MonotonicSeconds(), unix_s = WallSeconds();
-  std::vector<std::pair<std::string, double>> scalars = {
-      {"loss", progress.loss},
-      {"lr", progress.lr},
-      {"grad_norm", progress.grad_norm},
-      {"skipped_steps", static_cast<double>(progress.skipped_steps)}};
-  // The first step of a process says nothing about the rate: it also loads the model.
-  if (last_tokens_ && now > last_s_) {
-    scalars.emplace_back("tokens_per_s",
-                         static_cast<double>(progress.tokens - *last_tokens_) / (now - last_s_));
-  }
-  last_tokens_ = progress.tokens;
-  last_s_ = now;
+  const double unix_s = WallSeconds();
+  std::vector<std::pair<std::string, double>> scalars;
+  const auto add = [&](const char* name, double value) { scalars.emplace_back(name, value); };
+  // A loss that is not finite is news; of the others it means that there is no such figure.
+  add("loss", progress.loss);
+  add("grad_norm", progress.grad_norm);
+  ForEachNumber(progress, [&](const std::string& name, double value) {
+    const bool added = name == "loss" || name == "grad_norm";
+    if (!added && !std::isnan(value)) add(name.c_str(), value);
+  });
+  add("step_s", progress.seconds.Total());
+  add("tokens_per_s", progress.TokensPerSecond());
+  if (progress.bound > 0) add("share_of_bound", progress.ShareOfBound());
+  add("skipped_steps", static_cast<double>(progress.skipped_steps));
   nlohmann::ordered_json line = {{"step", progress.step}, {"steps", progress.steps}};
   for (const auto& [name, value] : scalars) line[name] = value;
   line["tokens"] = progress.tokens;

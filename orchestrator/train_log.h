@@ -1,10 +1,9 @@
 #pragma once
 #include <filesystem>
 #include <fstream>
-#include <optional>
 
 #include "schemas/event_file.h"
-#include "trainer/train.h"
+#include "trainer/train_progress.h"
 
 namespace gradus {
 
@@ -20,8 +19,6 @@ class TrainLog {
  private:
   std::ofstream lines_;
   EventFile events_;
-  double last_s_ = 0;
-  std::optional<std::uint64_t> last_tokens_;
 };
 
 }  // namespace gradus

@@ -12,7 +12,7 @@
 namespace gradus {
 namespace {
 
-constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+constexpr std::size_t kChunkBytes = std::size_t{256} << 10;
 enum Tag : std::uint32_t { kPartial = 1, kShard = 2, kExchange = 3, kBlame = 4 };
 
 at::Tensor Narrow(const at::Tensor& tensor, std::size_t first, std::size_t size) {

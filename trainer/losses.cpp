@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "trainer/pair_layout.h"
+#include "trainer/training_flops.h"
 
 namespace gradus {
 namespace {
@@ -65,6 +66,18 @@ at::Tensor Outcome(const Pairs& pairs, const at::Tensor& scores) {
   return at::softplus(against).mul(SideWeights(pairs, scores)).sum();
 }
 
+PairLayout LayOut(const Model& model, const Pairs& pairs) {
+  PairLayout layout(model.config.rope);
+  for (const PreferencePair* pair : pairs) layout.Add(*pair);
+  return layout;
+}
+
+at::Tensor Scores(const Model& model, const PairLayout& layout, bool recompute) {
+  std::vector<std::int64_t> last = layout.chosen();
+  last.insert(last.end(), layout.rejected().begin(), layout.rejected().end());
+  return RawValues(model, Rows(ForwardHidden(model, layout.tokens(), recompute), last));
+}
+
 }  // namespace
 
 std::uint64_t CountTargets(const SftRow& row) {
@@ -73,7 +86,7 @@ std::uint64_t CountTargets(const SftRow& row) {
   return count;
 }
 
-at::Tensor SupervisedLoss(const Model& model, const SftRows& rows, double targets, bool recompute) {
+PackLoss SupervisedLoss(const Model& model, const SftRows& rows, double targets, bool recompute) {
   PackedTokens pack;
   std::vector<std::int64_t> positions, expected;
   for (const SftRow* row : rows) {
@@ -86,28 +99,43 @@ at::Tensor SupervisedLoss(const Model& model, const SftRows& rows, double target
     }
   }
   const at::Tensor hidden = Rows(ForwardHidden(model, pack, recompute), positions);
-  return TokenLoss(model, hidden, ToTensor(expected, at::kLong, hidden), 1 / targets);
+  const auto scored = std::int64_t(positions.size());
+  return {TokenLoss(model, hidden, ToTensor(expected, at::kLong, hidden), 1 / targets),
+          TrainingFlops(model.config, pack, scored, model.config.vocab_size)};
 }
 
 at::Tensor PairScores(const Model& model, const Pairs& pairs, bool recompute) {
-  PairLayout layout(model.config.rope);
-  for (const PreferencePair* pair : pairs) layout.Add(*pair);
-  std::vector<std::int64_t> last = layout.chosen();
-  last.insert(last.end(), layout.rejected().begin(), layout.rejected().end());
-  return RawValues(model, Rows(ForwardHidden(model, layout.tokens(), recompute), last));
+  return Scores(model, LayOut(model, pairs), recompute);
+}
+
+double PairsRight(const at::Tensor& scores) {
+  const at::Tensor host = scores.detach().to(at::kCPU, at::kDouble).contiguous();
+  const double* values = host.const_data_ptr<double>();
+  const std::int64_t pairs = host.numel() / 2;
+  double right = 0;
+  for (std::int64_t pair = 0; pair < pairs; ++pair) {
+    const double chosen = values[pair], rejected = values[pairs + pair];
+    right += chosen > rejected ? 1 : chosen == rejected ? 0.5 : 0;
+  }
+  return right;
 }
 
 double PairCount(PpmObjective objective, const PreferencePair& pair) {
   return objective == PpmObjective::kBradleyTerry ? 1 : 1.0 / pair.n_neg + 1.0 / pair.n_pos;
 }
 
-at::Tensor PreferenceLoss(const Model& model, const Pairs& pairs, PpmObjective objective, bool tanh,
-                          double count, bool recompute) {
-  const at::Tensor raw = PairScores(model, pairs, recompute);
-  if (objective == PpmObjective::kOrm) return Outcome(pairs, raw).div(count);
-  const at::Tensor scores = tanh ? at::tanh(raw) : raw;
-  return (objective == PpmObjective::kPqm ? Regression(pairs, scores) : BradleyTerry(pairs, scores))
-      .div(count);
+PackLoss PreferenceLoss(const Model& model, const Pairs& pairs, PpmObjective objective, bool tanh,
+                        double count, bool recompute) {
+  const PairLayout layout = LayOut(model, pairs);
+  const at::Tensor raw = Scores(model, layout, recompute);
+  const auto sum = [&] {
+    if (objective == PpmObjective::kOrm) return Outcome(pairs, raw);
+    const at::Tensor scores = tanh ? at::tanh(raw) : raw;
+    return objective == PpmObjective::kPqm ? Regression(pairs, scores)
+                                           : BradleyTerry(pairs, scores);
+  };
+  return {sum().div(count), TrainingFlops(model.config, layout.tokens(), raw.numel(), 1),
+          PairsRight(raw)};
 }
 
 }  // namespace gradus

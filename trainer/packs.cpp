@@ -107,14 +107,13 @@ std::vector<Pack> PackPairs(const std::vector<PreferencePair>& pairs, const Rows
   return Join(parts, capacity);
 }
 
-double RunPacks(const std::vector<Pack>& packs, const TrainOptions& options,
-                const std::function<void()>& before_last,
-                const std::function<double(const Pack&)>& compute) {
-  double sum = 0;
+void RunPacks(const std::vector<Pack>& packs, const TrainOptions& options,
+              const std::function<void()>& before_last,
+              const std::function<void(const Pack&)>& compute) {
   for (std::size_t i = 0; i < packs.size(); ++i) {
     if (before_last && i + 1 == packs.size()) before_last();
     try {
-      sum += compute(packs[i]);
+      compute(packs[i]);
     } catch (const std::bad_alloc&) {
       FailForMemory(packs, i, options);
     } catch (const c10::OutOfMemoryError&) {
@@ -124,7 +123,6 @@ double RunPacks(const std::vector<Pack>& packs, const TrainOptions& options,
       FailForMemory(packs, i, options);
     }
   }
-  return sum;
 }
 
 }  // namespace gradus

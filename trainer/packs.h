@@ -33,11 +33,11 @@ std::vector<Pack> PackPairs(const std::vector<PreferencePair>& pairs,
                             const std::vector<std::uint32_t>& picked, const RopeConfig& rope,
                             std::int64_t capacity);
 
-// Calls `compute` for one pack after another, `before_last` (if any) before the last, and adds up
-// what they return. When memory runs out in one, throws Error that names the pack, its tokens and
-// the options that lower its need.
-double RunPacks(const std::vector<Pack>& packs, const TrainOptions& options,
-                const std::function<void()>& before_last,
-                const std::function<double(const Pack&)>& compute);
+// Calls `compute` for one pack after another, `before_last` (if any) before the last. When memory
+// runs out in one, throws Error that names the pack, its tokens and the options that lower its
+// need.
+void RunPacks(const std::vector<Pack>& packs, const TrainOptions& options,
+              const std::function<void()>& before_last,
+              const std::function<void(const Pack&)>& compute);
 
 }  // namespace gradus

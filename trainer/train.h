@@ -9,6 +9,7 @@
 #include "schemas/base/seed.h"
 #include "schemas/training_row.h"
 #include "trainer/collectives.h"
+#include "trainer/train_progress.h"
 
 namespace gradus {
 
@@ -77,13 +78,6 @@ struct CurriculumStage {
   int constant_steps = 0;  // After it: steps at full lr before the decay starts.
 };
 void Bind(Settings& settings, CurriculumStage& stage);
-
-struct TrainProgress {
-  int step = 0, steps = 0;
-  double loss = 0, lr = 0, grad_norm = 0;
-  std::uint64_t tokens = 0;
-  std::uint64_t skipped_steps = 0;  // So far.
-};
 
 struct TrainReport {
   int steps = 0;

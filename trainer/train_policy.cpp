@@ -40,13 +40,16 @@ TrainReport TrainPolicy(const TrainOrder& order, const TrainOptions& options,
   objective.backward = [&](const StepPlan& step, int leaf, const auto& last_pass) {
     const double targets = TargetsOf(step, data.rows);
     const auto packs = PackRows(data.rows, step.leaves[std::size_t(leaf)], PackCapacity(options));
-    return RunPacks(packs, options, last_pass, [&](const Pack& pack) {
+    LeafResult result;
+    RunPacks(packs, options, last_pass, [&](const Pack& pack) {
       SftRows rows;
       for (std::uint32_t row : pack.rows) rows.push_back(&data.rows[row]);
-      const at::Tensor loss = SupervisedLoss(model.model(), rows, targets, options.recompute);
-      loss.backward();
-      return loss.item<double>();
+      const PackLoss loss = SupervisedLoss(model.model(), rows, targets, options.recompute);
+      loss.value.backward();
+      result.loss += loss.value.item<double>();
+      result.flops += loss.flops;
     });
+    return result;
   };
 
   const TrainingRun run{order, options, stage, group, callbacks, Recipe(options)};

@@ -28,8 +28,8 @@ Pairs Pick(const PairRows& pairs, const std::vector<std::uint32_t>& rows) {
   return picked;
 }
 
-// Share of pairs whose chosen side scores higher, ties counting half. Packs are dealt out to the
-// ranks; each is the same whoever computes it.
+// Share of pairs in the right order. Packs are dealt out to the ranks; each is the same whoever
+// computes it.
 double PairAccuracy(const Model& model, const PairRows& pairs, const TrainOptions& options,
                     Collectives& group) {
   if (pairs.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -40,16 +40,9 @@ double PairAccuracy(const Model& model, const PairRows& pairs, const TrainOption
   const auto packs = PackPairs(pairs, all, model.config.rope, PackCapacity(options));
   for (auto at = std::size_t(group.rank()); at < packs.size(); at += std::size_t(group.size()))
     mine.push_back(packs[at]);
-  const double right = RunPacks(mine, options, {}, [&](const Pack& pack) {
-    const at::Tensor scores =
-        PairScores(model, Pick(pairs, pack.rows)).to(at::kCPU, at::kFloat).contiguous();
-    const float* values = scores.const_data_ptr<float>();
-    double of_pack = 0;
-    for (std::size_t i = 0; i < pack.rows.size(); ++i) {
-      const float chosen = values[i], rejected = values[pack.rows.size() + i];
-      of_pack += chosen > rejected ? 1 : chosen == rejected ? 0.5 : 0;
-    }
-    return of_pack;
+  double right = 0;
+  RunPacks(mine, options, {}, [&](const Pack& pack) {
+    right += PairsRight(PairScores(model, Pick(pairs, pack.rows)));
   });
   return SumOverRanks(group, right) / double(pairs.size());  // Halves: exact in any order.
 }
@@ -103,13 +96,18 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
     const double count = StepCount(step, data.rows, options);
     const auto packs =
         PackPairs(data.rows, step.leaves[std::size_t(leaf)], config.rope, PackCapacity(train));
-    return RunPacks(packs, train, last_pass, [&](const Pack& pack) {
-      const at::Tensor loss =
+    LeafResult result;
+    RunPacks(packs, train, last_pass, [&](const Pack& pack) {
+      const PackLoss loss =
           PreferenceLoss(model.model(), Pick(data.rows, pack.rows), options.objective,
                          options.tanh_in_loss, count, train.recompute);
-      loss.backward();
-      return loss.item<double>();
+      loss.value.backward();
+      result.loss += loss.value.item<double>();
+      result.flops += loss.flops;
+      result.right += loss.right;
+      result.pairs += double(pack.rows.size());
     });
+    return result;
   };
 
   const auto accuracy = [&] { return PairAccuracy(model.model(), held_out.rows, train, group); };

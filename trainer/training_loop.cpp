@@ -4,13 +4,14 @@
 #include <cmath>
 #include <optional>
 
-#include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
+#include "trainer/compute_bound.h"
 #include "trainer/gradient_sum.h"
 #include "trainer/optimizer_shard.h"
 #include "trainer/step_checkpoint.h"
+#include "trainer/step_report.h"
 #include "trainer/step_saver.h"
 #include "trainer/trainer_memory.h"
 #include "workers/policy/hf_folder.h"
@@ -44,30 +45,17 @@ std::uint64_t CountTokens(const StepPlan& step, const Objective& objective) {
   return tokens;
 }
 
-// What the ranks tell each other after the gradient of a step is summed.
-struct StepReport {
-  bool stop = false;
-  std::vector<double> losses, squares;  // Whole-subtree sums over leaves and over gradient blocks.
-  std::string saver;
-
-  std::string ToBytes() const {
-    return ByteWriter().Put(stop).PutArray(losses).PutArray(squares).PutString(saver).Take();
+// Gives the time since the last call to one stretch of a step.
+class Laps {
+ public:
+  void End(double& stretch) {
+    const double now = MonotonicSeconds();
+    stretch += now - last_;
+    last_ = now;
   }
-  static StepReport FromBytes(const std::string& bytes) {
-    ByteReader reader(bytes);
-    StepReport report;
-    report.stop = reader.Get<bool>();
-    report.losses = reader.GetArray<double>();
-    report.squares = reader.GetArray<double>();
-    report.saver = reader.GetString();
-    return report;
-  }
-};
 
-// What all ranks agree on about a step.
-struct StepOutcome {
-  bool stop = false;
-  double loss = 0, norm = 0;
+ private:
+  double last_ = MonotonicSeconds();
 };
 
 class Trainer {
@@ -86,7 +74,8 @@ class Trainer {
         saver_(group_,
                StepCheckpoints(run.order.checkpoints,
                                Broadcast(group_, group_.rank() == 0 ? OrderDigest(run) : "", 0)),
-               layout_) {}
+               layout_),
+        bound_(SumOverRanks(group_, ComputeBound(group_.device(), run.options.precision))) {}
 
   TrainReport Run() {
     if (auto state = saver_.Load(optimizer_, best_)) {
@@ -94,6 +83,7 @@ class Trainer {
       group_.AllGather(layout_, model_.values());
     }
     const int first = state_.step;
+    laps_ = {};
     while (state_.step < plan_.steps()) {
       Step();
       if (state_.step == first + 1 && group_.rank() == 0) LogMemory();
@@ -105,23 +95,39 @@ class Trainer {
 
  private:
   void Step() {
+    seconds_ = {};
     const StepPlan step = plan_.At(state_.step);
     const double lr = LearningRate(run_.options.optimizer, run_.stage, state_.step, plan_.steps());
+    const std::uint64_t tokens = CountTokens(step, objective_);
+    laps_.End(seconds_.rest);
     const StepOutcome outcome = SumGradient(step);
     const bool updated = Update(outcome, lr);
     if (state_.step == 0) state_.report.first_loss = outcome.loss;
     state_.report.last_loss = outcome.loss;
-    state_.report.tokens += CountTokens(step, objective_);
+    state_.report.tokens += tokens;
     ++state_.step;
     const bool last = state_.step == plan_.steps();
-    Evaluate(last);
+    const double held_out = Evaluate(last);
     const bool stop = outcome.stop && !last;
     const int every = run_.options.checkpoint_steps;
     if (stop || (every > 0 && state_.step % every == 0 && !last))
       saver_.Save(state_, optimizer_, best_);
+    laps_.End(seconds_.rest);
     if (run_.callbacks.progress) {
-      run_.callbacks.progress({state_.step, plan_.steps(), outcome.loss, lr, outcome.norm,
-                               state_.report.tokens, state_.report.skipped_steps});
+      run_.callbacks.progress({.step = state_.step,
+                               .steps = plan_.steps(),
+                               .loss = outcome.loss,
+                               .lr = lr,
+                               .grad_norm = outcome.norm,
+                               .tokens = state_.report.tokens,
+                               .skipped_steps = state_.report.skipped_steps,
+                               .step_tokens = tokens,
+                               .seconds = seconds_,
+                               .slowest_compute = outcome.slowest_compute,
+                               .flops = outcome.flops,
+                               .bound = bound_,
+                               .pair_accuracy = outcome.right / outcome.pairs,
+                               .held_out_accuracy = held_out});
     }
     if (stop) Stop();
     if (!updated) Alarm(outcome);
@@ -131,36 +137,36 @@ class Trainer {
   StepOutcome SumGradient(const StepPlan& step) {
     StepReport mine;
     mine.stop = run_.callbacks.stop && run_.callbacks.stop();
-    std::vector<double> losses(std::size_t(own_.last - own_.first));
+    std::vector<double> losses;
     for (int leaf = own_.first; leaf < own_.last; ++leaf) {
+      LeafResult result;
       sum_.AddLeaf(leaf, [&](const std::function<void()>& last_pass) {
         const bool empty = step.leaves[std::size_t(leaf)].empty();
         if (empty) return last_pass();
-        losses[std::size_t(leaf - own_.first)] = objective_.backward(step, leaf, last_pass);
+        result = objective_.backward(step, leaf, last_pass);
       });
+      losses.push_back(result.loss);
+      mine.flops += result.flops;
+      mine.right += result.right;
+      mine.pairs += result.pairs;
     }
+    laps_.End(seconds_.compute);
+    mine.compute_s = seconds_.compute;
     gradient_ = sum_.Finish();
+    laps_.End(seconds_.wait);
     mine.losses = SubtreeSums(losses, own_, layout_.leaves);
     mine.squares = SubtreeSums(optimizer_.Squares(gradient_), OwnBlocks(), Blocks());
     mine.saver = saver_.Report();
-    return Agree(group_.Exchange(mine.ToBytes()));
-  }
-
-  StepOutcome Agree(const std::vector<std::string>& reports) {
-    StepOutcome outcome;
-    std::vector<std::vector<double>> losses, squares;
+    laps_.End(seconds_.update);
+    std::vector<StepReport> reports;
     std::vector<std::string> saver;
-    for (const std::string& bytes : reports) {
-      StepReport report = StepReport::FromBytes(bytes);
-      outcome.stop = outcome.stop || report.stop;
-      losses.push_back(std::move(report.losses));
-      squares.push_back(std::move(report.squares));
-      saver.push_back(std::move(report.saver));
+    for (const std::string& bytes : group_.Exchange(mine.ToBytes())) {
+      reports.push_back(StepReport::FromBytes(bytes));
+      saver.push_back(reports.back().saver);
     }
     saver_.OnReports(saver);
-    outcome.loss = FinishTreeSum(losses, layout_.leaves);
-    outcome.norm = std::sqrt(FinishTreeSum(squares, Blocks()));
-    return outcome;
+    laps_.End(seconds_.wait);
+    return Agree(reports, layout_.leaves, Blocks());
   }
 
   int Blocks() const { return int((layout_.parameters + kBlock - 1) / kBlock); }
@@ -178,7 +184,9 @@ class Trainer {
     const bool clip = options.clip > 0 && outcome.norm > options.clip;
     const std::uint64_t update = std::uint64_t(state_.step) + 1 - state_.report.skipped_steps;
     optimizer_.Update(gradient_, options, lr, clip ? options.clip / outcome.norm : 1.0, update);
+    laps_.End(seconds_.update);
     group_.AllGather(layout_, model_.values());
+    laps_.End(seconds_.gather);
     return true;
   }
 
@@ -192,16 +200,19 @@ class Trainer {
     if (state_.skipped_in_row > 1 && run_.callbacks.alarm) run_.callbacks.alarm(what);
   }
 
-  void Evaluate(bool last) {
+  // What was measured after this step, or kUnknown.
+  double Evaluate(bool last) {
     const Evaluation& evaluation = run_.evaluation;
-    if (evaluation.every == 0 || (state_.step % evaluation.every != 0 && !last)) return;
+    if (evaluation.every == 0 || (state_.step % evaluation.every != 0 && !last)) return kUnknown;
     const double value = evaluation.measure();
     if (group_.rank() == 0) Log("step {}: held-out {:.4f}", state_.step, value);
-    if (evaluation.keep != Keep::kBest || std::isnan(value)) return;
-    if (state_.best_step > 0 && value <= state_.best_value) return;
-    state_.best_step = state_.step;
-    state_.best_value = value;
-    best_ = optimizer_.masters().clone();
+    const bool better = state_.best_step == 0 || value > state_.best_value;
+    if (evaluation.keep == Keep::kBest && !std::isnan(value) && better) {
+      state_.best_step = state_.step;
+      state_.best_value = value;
+      best_ = optimizer_.masters().clone();
+    }
+    return value;
   }
 
   [[noreturn]] void Stop() {
@@ -250,7 +261,10 @@ class Trainer {
   OptimizerShard optimizer_;
   GradientSum sum_;
   StepSaver saver_;
+  const double bound_;  // Of all ranks: see ComputeBound.
   TrainerState state_;
+  Laps laps_;
+  StepSeconds seconds_;  // Of the current step.
   at::Tensor gradient_;  // [own shard], of the current step.
   at::Tensor best_;      // [own shard]: master weights of the best evaluation.
 };

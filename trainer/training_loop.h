@@ -10,11 +10,18 @@
 
 namespace gradus {
 
+// One leaf's share of a step.
+struct LeafResult {
+  double loss = 0;
+  double flops = 0;             // See TrainingFlops.
+  double right = 0, pairs = 0;  // See PairsRight; 0 without pairs.
+};
+
 // What is minimised. `backward` adds the gradient of one leaf's share of the step's loss to the
-// model's gradient buffer by autograd, in one or several passes, calls `last_pass` before the last
-// of them, and returns that share; `tokens` counts the real tokens of a row.
+// model's gradient buffer by autograd, in one or several passes, and calls `last_pass` before the
+// last of them; `tokens` counts the real tokens of a row.
 struct Objective {
-  std::function<double(const StepPlan& step, int leaf, const std::function<void()>& last_pass)>
+  std::function<LeafResult(const StepPlan& step, int leaf, const std::function<void()>& last_pass)>
       backward;
   std::function<std::uint64_t(std::uint32_t row)> tokens;
 };

@@ -145,30 +145,40 @@ void Prepare(const TrainArguments& a) {
   }
 }
 
-// Progress lines, and the rate since the first step of this start.
+// Progress lines, each about the steps since the one before; and the rate from the second step on:
+// the first also warms caches up.
 class Progress {
  public:
   explicit Progress(int every) : every_(every) {}
   void Show(const TrainProgress& p) {
-    if (first_s_ == 0) {
-      first_s_ = MonotonicSeconds();
-      first_tokens_ = p.tokens;
-    }
-    tokens_ = p.tokens;
-    seconds_ = MonotonicSeconds() - first_s_;
+    since_.Add(p);
+    if (p.step > 1) all_.Add(p);
     if (p.step % every_ != 0 && p.step != p.steps && p.step != 1) return;
-    Log("step {}/{}  loss {:.6f}  lr {:.2e}  |g| {:.3f}  {:.0f} tokens/s{}", p.step, p.steps,
-        p.loss, p.lr, p.grad_norm, Rate(),
-        p.skipped_steps > 0 ? fmt::format("  {} skipped", p.skipped_steps) : "");
+    std::string line = fmt::format("step {}/{}  loss {:.6f}  lr {:.2e}  |g| {:.3f}", p.step,
+                                   p.steps, p.loss, p.lr, p.grad_norm);
+    if (!std::isnan(p.pair_accuracy))
+      line += fmt::format("  pairs {:.1f} %", p.pair_accuracy * 100);
+    line += fmt::format("  {:.0f} tokens/s", since_.tokens / since_.seconds);
+    if (p.bound > 0)
+      line +=
+          fmt::format(" ({:.0f} % of the bound)", since_.flops / since_.seconds / p.bound * 100);
+    if (p.skipped_steps > 0) line += fmt::format("  {} skipped", p.skipped_steps);
+    Log("{}", line);
+    since_ = {};
   }
-  double Rate() const {
-    return seconds_ > 0 ? static_cast<double>(tokens_ - first_tokens_) / seconds_ : 0;
-  }
+  double Rate() const { return all_.seconds > 0 ? all_.tokens / all_.seconds : 0; }
 
  private:
+  struct Sum {
+    double tokens = 0, seconds = 0, flops = 0;
+    void Add(const TrainProgress& p) {
+      tokens += double(p.step_tokens);
+      seconds += p.seconds.Total();
+      flops += p.flops;
+    }
+  };
   int every_;
-  double first_s_ = 0, seconds_ = 0;
-  std::uint64_t first_tokens_ = 0, tokens_ = 0;
+  Sum since_, all_;
 };
 
 void PrintReport(const TrainArguments& arguments, const TrainReport& report, int ranks,
@@ -201,14 +211,14 @@ int TrainAsMember(const TrainArguments& a, Transport& transport) {
   std::vector<int> members(static_cast<std::size_t>(transport.size()));
   std::iota(members.begin(), members.end(), 0);
   const bool speaks = transport.rank() == 0;
-  Progress progress(a.progress_steps);
+  Progress shown(a.progress_steps);
   TrainCallbacks callbacks;
   callbacks.stop = StopWasAsked;
   std::optional<TrainLog> log;
   if (speaks) {
     if (!a.log.empty()) log.emplace(a.log);
     callbacks.progress = [&](const TrainProgress& p) {
-      progress.Show(p);
+      shown.Show(p);
       if (log) log->Add(p);
     };
     callbacks.alarm = [](const std::string& text) { Log("alarm: {}", text); };
@@ -221,7 +231,7 @@ int TrainAsMember(const TrainArguments& a, Transport& transport) {
                                          : TrainPpm(OrderOf(a), a.options, *group, callbacks);
     if (!speaks) return static_cast<int>(ExitCode::kDone);
     fs::remove_all(a.Work());
-    PrintReport(a, report, transport.size(), progress.Rate());
+    PrintReport(a, report, transport.size(), shown.Rate());
     return static_cast<int>(ExitCode::kDone);
   } catch (const Error& error) {
     if (error.code() != ExitCode::kStopped) throw;

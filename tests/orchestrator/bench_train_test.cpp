@@ -29,7 +29,8 @@ TEST_CASE("The training benchmark counts what its workloads ask for, and keeps t
   const nlohmann::ordered_json figures = BenchTrain(options);
   CHECK(figures["sft"]["tokens"] == 60);
   CHECK(figures["pairs"]["tokens"] == 3 * 2 * 17);
-  CHECK(figures["pairs"]["computed_tokens"] == 3 * (12 + 2 * 5));
+  CHECK(figures["pairs"]["gflops"] > 0);
+  CHECK(figures["pairs"]["share_of_bound"] > 0);
   CHECK(figures["sft"]["share_of_time"]["matrix products"] > 0);
   CHECK(figures["sft"]["share_of_time"]["attention"] > 0);
   CHECK(fs::exists(options.inputs / "model" / "model.safetensors"));

@@ -105,7 +105,7 @@ TEST_CASE("The supervised loss has the gradient of its finite differences in eve
     CAPTURE(std::string(family));
     const Model model = DoubleModel(false, family);
     const auto rows = SomeRows();
-    const auto loss = [&] { return SupervisedLoss(model, Pointers(rows), 7); };
+    const auto loss = [&] { return SupervisedLoss(model, Pointers(rows), 7).value; };
     CHECK(WorstDeviation(model, loss) < 1e-5);
   }
 }
@@ -119,7 +119,8 @@ TEST_CASE("Every objective on pairs has the gradient of its finite differences i
         CAPTURE(int(variant.objective));
         const Model model = DoubleModel(true, family);
         const auto loss = [&] {
-          return PreferenceLoss(model, Pointers(pairs), variant.objective, variant.tanh, count);
+          return PreferenceLoss(model, Pointers(pairs), variant.objective, variant.tanh, count)
+              .value;
         };
         CHECK(WorstDeviation(model, loss) < 1e-5);
       }
@@ -134,7 +135,7 @@ TEST_CASE("Pairs in one pack are worth what they are worth one by one, under eve
     for (const auto& [name, tensor] : NamedParameters(model)) tensor.mutable_grad().reset();
     double sum = 0;
     for (const Pairs& pack : packs) {
-      const at::Tensor loss = PreferenceLoss(model, pack, variant.objective, variant.tanh, 2);
+      const at::Tensor loss = PreferenceLoss(model, pack, variant.objective, variant.tanh, 2).value;
       loss.backward();
       sum += loss.item<double>();
     }
@@ -159,9 +160,10 @@ TEST_CASE("Recomputing gives every objective the same bits in float32") {
   const auto run = [&](bool recompute) {
     std::vector<at::Tensor> bits;
     for (const auto& [name, tensor] : NamedParameters(model)) tensor.mutable_grad().reset();
-    bits.push_back(SupervisedLoss(model, Pointers(rows), 7, recompute));
+    bits.push_back(SupervisedLoss(model, Pointers(rows), 7, recompute).value);
     bits.push_back(
-        PreferenceLoss(model, Pointers(pairs), PpmObjective::kBradleyTerry, true, 2, recompute));
+        PreferenceLoss(model, Pointers(pairs), PpmObjective::kBradleyTerry, true, 2, recompute)
+            .value);
     for (const at::Tensor& loss : {bits[0], bits[1]}) loss.backward();
     for (const auto& [name, tensor] : NamedParameters(model)) bits.push_back(tensor.grad());
     return bits;
@@ -189,11 +191,11 @@ TEST_CASE(
     }
   }
   const double together =
-      SupervisedLoss(model, {&rows[0], &rows[1], &rows[2]}, double(targets)).item<double>();
+      SupervisedLoss(model, {&rows[0], &rows[1], &rows[2]}, double(targets)).value.item<double>();
   CHECK(together == doctest::Approx(expected / double(targets)).epsilon(1e-9));
   double apart = 0;
   for (const SftRow& row : rows)
-    apart += SupervisedLoss(model, {&row}, double(targets)).item<double>();
+    apart += SupervisedLoss(model, {&row}, double(targets)).value.item<double>();
   CHECK(together == doctest::Approx(apart).epsilon(1e-9));
 }
 
@@ -224,12 +226,20 @@ TEST_CASE("The objectives on pairs follow their formulas and their weights") {
       }
       count += PairCount(variant.objective, pair);
     }
-    CHECK(
-        PreferenceLoss(model, Pointers(pairs), variant.objective, variant.tanh, 3).item<double>() ==
-        doctest::Approx(expected / 3));
+    CHECK(PreferenceLoss(model, Pointers(pairs), variant.objective, variant.tanh, 3)
+              .value.item<double>() == doctest::Approx(expected / 3));
     CHECK(count > 0);
     if (variant.objective == PpmObjective::kBradleyTerry) CHECK(count == double(pairs.size()));
   }
+}
+
+TEST_CASE("A pair is right when its chosen side scores higher, and half right in a tie") {
+  const at::Tensor scores = at::tensor({3.0, 1.0, 2.0, 2.0, 5.0, 2.0});
+  CHECK(PairsRight(scores) == 1.5);
+  const Model model = DoubleModel(true);
+  const auto pairs = MixedPairs();
+  CHECK(PreferenceLoss(model, Pointers(pairs), PpmObjective::kOrm, false, 1).right ==
+        PairsRight(PairScores(model, Pointers(pairs))));
 }
 
 TEST_CASE("A first token never counts as a target") {

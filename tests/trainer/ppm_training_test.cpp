@@ -93,7 +93,12 @@ TEST_CASE("An outcome model trains on whole trajectories alone, and says so when
   options.train.batch = 1;
   std::vector<std::uint64_t> tokens;
   TrainCallbacks callbacks;
-  callbacks.progress = [&](const TrainProgress& progress) { tokens.push_back(progress.tokens); };
+  callbacks.progress = [&](const TrainProgress& progress) {
+    tokens.push_back(progress.tokens);
+    // One pair a step.
+    CHECK((progress.pair_accuracy == 0 || progress.pair_accuracy == 1));
+    CHECK(std::isnan(progress.held_out_accuracy));
+  };
   TrainPpm(Workplace(pairs, {}).order, options, *MakeSoloCollectives(), callbacks);
   const std::uint64_t own =
       2 * pairs[1].prefix.size() + pairs[1].chosen.size() + pairs[1].rejected.size();

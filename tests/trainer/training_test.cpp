@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <mutex>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
+#include "schemas/base/log.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/fakes/thread_group.h"
 #include "tests/fakes/training_data.h"
@@ -316,6 +319,35 @@ TEST_CASE("The loss falls on a tiny set, and the report says so") {
   CHECK(report.last_loss < 0.3 * report.first_loss);
   CHECK(report.tokens == tokens);
   CHECK(report.skipped_steps == 0);
+}
+
+TEST_CASE("A step tells the same work on any number of ranks, and where its time went") {
+  const Workplace place;
+  std::vector<std::vector<double>> flops;
+  for (int ranks : {1, 3}) {
+    flops.emplace_back();
+    double seconds = 0;
+    TrainCallbacks callbacks;
+    std::mutex mutex;
+    callbacks.progress = [&](const TrainProgress& progress) {
+      const std::lock_guard lock(mutex);
+      flops.back().push_back(progress.flops);
+      seconds += progress.seconds.Total();
+      CHECK(progress.seconds.compute > 0);
+      CHECK(progress.slowest_compute > 0);
+      CHECK(progress.bound > 0);
+      CHECK(progress.ShareOfBound() > 0);
+      CHECK(std::isnan(progress.pair_accuracy));
+    };
+    const double began = MonotonicSeconds();
+    RunPolicy(place.Order(fmt::format("work{}", ranks)), ranks, callbacks);
+    CHECK(seconds <= ranks * (MonotonicSeconds() - began));
+  }
+  std::sort(flops[1].begin(), flops[1].end());
+  std::sort(flops[0].begin(), flops[0].end());
+  REQUIRE(flops[1].size() == 3 * flops[0].size());
+  for (std::size_t i = 0; i < flops[1].size(); ++i)
+    CHECK(flops[1][i] == doctest::Approx(flops[0][i / 3]));
 }
 
 TEST_CASE("A gradient that is not finite is skipped and counted, and leaves the weights alone") {

@@ -59,12 +59,15 @@ double RateOf(Work work) {
 
 }  // namespace
 
-MachineBounds MeasureMachineBounds() {
+double MeasureFlops() {
   constexpr int kRounds = 100'000;
-  MachineBounds bounds;
   volatile float factor = 0.5f;  // Else one call would do for all.
-  bounds.flops =
-      RateOf([&] { return MultiplyAdds(kRounds, factor); }) * 2.0 * kRounds * kChains * kWidth;
+  return RateOf([&] { return MultiplyAdds(kRounds, factor); }) * 2.0 * kRounds * kChains * kWidth;
+}
+
+MachineBounds MeasureMachineBounds() {
+  MachineBounds bounds;
+  bounds.flops = MeasureFlops();
   const std::vector<float> large(std::size_t{64} << 20, 1.0f);  // 256 MiB: beyond any cache.
   bounds.read_bytes = RateOf([&] { return Sum(large.data(), large.size()); }) *
                       static_cast<double>(large.size() * sizeof(float));
