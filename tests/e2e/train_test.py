@@ -3,7 +3,7 @@
 is named within the deadline; bad input gets one line.
 
   train_test.py GRADUS ranks|kill|lost|stop|input [--soak]
-  train_test.py GRADUS speed      # tokens/s of 1 and 2 ranks, alternating; measured, not asserted
+  train_test.py GRADUS speed      # step times of 1 and 2 ranks, alternating; measured, not asserted
   train_test.py GRADUS gpu        # on a machine with GPUs: losses beside the CPU's, all GPUs beside one, a killed rank
   train_test.py GRADUS mfu MODEL  # share of an H100's bfloat16 rate when this model is trained on one GPU
 """
@@ -15,6 +15,7 @@ import random
 import re
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -40,11 +41,9 @@ def write_rows(folder, count=60):
             print(json.dumps({"prompt": f"{a}+{b}=", "chosen": str(a + b), "rejected": str(a + b + 1)}), file=file)
 
 
-def make_model(folder):
+def make_model(folder, config=ROOT / "configs/tests/tiny.yaml"):
     """A small random model: the base of a run that is stopped before it searches."""
-    config = (ROOT / "configs/tests/tiny.yaml").read_text()
-    (folder / "tiny.yaml").write_text(config)
-    process = subprocess.Popen([GRADUS, "run", str(folder / "tiny.yaml"), f"run.folder={folder}", "run.name=base"],
+    process = subprocess.Popen([GRADUS, "run", str(config), f"run.folder={folder}", "run.name=base"],
                                cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     base = folder / "base/rounds/0000/base"
     end = time.monotonic() + 60
@@ -228,20 +227,38 @@ def check_input(folder, model):
             print("refused:", lines[0])
 
 
-def measure_speed(folder, model):
-    write_rows(folder, 2000)
-    rates = {1: [], 2: []}
-    for trial in range(5):
-        for ranks in (1, 2) if trial % 2 == 0 else (2, 1):
-            training = Training(folder, model, f"speed{ranks}-{trial}", steps=40,
-                                flags=("--batch", "128", "--micro-batches", "8", "--checkpoint-steps", "0"))
-            training.arguments = [a for a in training.arguments]
-            training.run(ranks)
-            report = json.loads([line for line in training.text().splitlines() if line.startswith("{")][-1])
-            rates[ranks].append(report["tokens_per_s"])
-    ratios = sorted(b / a for a, b in zip(rates[1], rates[2]))
-    print(f"1 rank {rates[1]} tokens/s, 2 ranks {rates[2]}; ratios {[round(r, 2) for r in ratios]}, "
-          f"median {ratios[len(ratios) // 2]:.2f}")
+def measure_speed(folder, _):
+    """Medians over steps of the quick-start's model, the first two left out, of one rank, of two, and of two trainings at
+    once that know nothing of each other: what the machine's second core is worth at most."""
+    model = make_model(folder / "larger", ROOT / "configs/quickstart.yaml")
+    draw = random.Random(5)
+    with open(folder / "rows.jsonl", "w") as file:
+        for _ in range(2000):
+            terms = [str(draw.randrange(100)) for _ in range(draw.randrange(6, 20))]
+            print(json.dumps({"prompt": "+".join(terms) + "=", "response": str(sum(map(int, terms)))}), file=file)
+    seconds = {"alone": [], "apart": [], "together": []}
+
+    def start(name, ranks):
+        log = folder / f"{name}.steps"
+        training = Training(folder, model, name, steps=24, flags=(
+            "--batch", "128", "--micro-batches", "8", "--checkpoint-steps", "0", "--progress-steps", "100", "--log", str(log)))
+        training.start(ranks)
+        return training, log
+
+    def finish(kind, training, log):
+        assert training.code() == 0, training.text()[-3000:]
+        steps = [json.loads(line)["step_s"] for line in (log / "steps.jsonl").open()]
+        seconds[kind].append(statistics.median(steps[2:]))
+
+    for trial in range(7):
+        finish("alone", *start(f"alone{trial}", 1))
+        for one in [start(f"apart{trial}-{i}", 1) for i in range(2)]:
+            finish("apart", *one)
+        finish("together", *start(f"together{trial}", 2))
+    medians = {kind: statistics.median(values) for kind, values in seconds.items()}
+    print({kind: [round(value * 1e3, 1) for value in values] for kind, values in seconds.items()}, "ms")
+    print(f"two ranks are {medians['alone'] / medians['together']:.2f} times one; two trainings apart do "
+          f"{2 * medians['alone'] / medians['apart']:.2f} times the work of one")
 
 
 def losses(training):
