@@ -1,14 +1,16 @@
 #include "orchestrator/launch.h"
 
-#define OMPI_SKIP_MPICXX 1
-#include <mpi.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 
+#include "orchestrator/every_so_often.h"
 #include "orchestrator/mpi_session.h"
+#include "orchestrator/start.h"
 #include "orchestrator/stop_signal.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
@@ -16,6 +18,9 @@
 
 namespace gradus {
 namespace {
+
+constexpr double kStartSeconds = 600;  // Large jobs come up slowly.
+constexpr double kSilenceSeconds = 60;
 
 int FromEnvironment(const char* name, int otherwise) {
   const char* value = std::getenv(name);
@@ -64,11 +69,33 @@ int LaunchAlone(const Roles& roles) {
   return code;
 }
 
-// The one collective of the program: whether rank 0 could prepare.
-int AgreedCode(int code) {
-  int worst = code;
-  MPI_Allreduce(&code, &worst, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-  return worst;
+// A rank that dies in MPI_Init leaves the others waiting there for ever.
+std::unique_ptr<MpiSession> StartMpi(double limit_s, ExitCode lost) {
+  const EverySoOften overdue(limit_s, [=] {
+    Log("gradus: MPI did not start within {} s: a rank has died or cannot be reached", limit_s);
+    _exit(LeaveExitCode(static_cast<int>(lost)));
+  });
+  return std::make_unique<MpiSession>();
+}
+
+// One role of a world that `session` spans, after rank 0 has prepared for all.
+int RunPrepared(MpiSession& session, const std::function<void()>& prepare,
+                const std::function<int(Transport&)>& role, double silence_s, ExitCode lost,
+                MpiSession::Kind kind) {
+  const auto body = [&](Transport& transport) {
+    const auto prepared = PrepareTogether(
+        transport, [&] { return PrepareCode(prepare); }, silence_s);
+    if (!prepared) {
+      Log("gradus: rank 0 sent nothing for {} s: it has died or hangs", silence_s);
+      return static_cast<int>(lost);
+    }
+    if (*prepared != 0) {
+      session.EndTogether();
+      return *prepared;
+    }
+    return RunHere(role, transport);
+  };
+  return session.RunRole(body, kind);
 }
 
 // A worker that lost its coordinator speaks for it when nobody else did.
@@ -97,31 +124,30 @@ int LauncherRank() {
 
 int Launch(const Roles& roles) {
   if (LauncherSize() <= 1) return LeaveExitCode(LaunchAlone(roles));
-  MpiSession session;
-  const int prepared = AgreedCode(session.rank() == 0 ? PrepareCode(roles.prepare) : 0);
-  if (prepared != 0) return session.rank() == 0 ? LeaveExitCode(prepared) : prepared;
+  const auto session = StartMpi(kStartSeconds, ExitCode::kCoordinatorLost);
   // The launcher forwards signals to everybody; workers wait for the coordinator's word.
-  if (session.rank() != 0) IgnoreStopSignals();
-  const auto& role = session.rank() == 0 ? roles.coordinate : roles.work;
-  const int code = session.RunRole([&](Transport& transport) { return RunHere(role, transport); });
-  return session.rank() == 0 ? LeaveExitCode(code) : LeaveWorkerCode(code);
+  if (session->rank() != 0) IgnoreStopSignals();
+  const auto& role = session->rank() == 0 ? roles.coordinate : roles.work;
+  const int code =
+      RunPrepared(*session, roles.prepare, role, kSilenceSeconds, ExitCode::kCoordinatorLost,
+                  MpiSession::Kind::kCoordinatorAndWorkers);
+  return session->rank() == 0 ? LeaveExitCode(code) : LeaveWorkerCode(code);
 }
 
-int LaunchPeers(const std::function<void()>& prepare, const std::function<int(Transport&)>& role) {
+int LaunchPeers(const std::function<void()>& prepare, const std::function<int(Transport&)>& role,
+                double deadline_s) {
   CatchStopSignals();
   if (LauncherSize() <= 1) {
     if (const int code = PrepareCode(prepare); code != 0) return LeaveExitCode(code);
     return LeaveExitCode(RunHere(role, *MakeLocalWorld(1)[0]));
   }
-  MpiSession session;
-  SetLogPrefix(fmt::format("[rank {}] ", session.rank()));
-  const int prepared = AgreedCode(session.rank() == 0 ? PrepareCode(prepare) : 0);
-  if (prepared != 0) return session.rank() == 0 ? LeaveExitCode(prepared) : prepared;
-  const int code = session.RunRole([&](Transport& transport) { return RunHere(role, transport); },
-                                   MpiSession::Kind::kPeers);
+  const auto session = StartMpi(deadline_s, ExitCode::kTrainersLost);
+  SetLogPrefix(fmt::format("[rank {}] ", session->rank()));
+  const int code = RunPrepared(*session, prepare, role, deadline_s, ExitCode::kTrainersLost,
+                               MpiSession::Kind::kPeers);
   // Whoever survives rank 0 speaks for it.
   const bool lost = code == static_cast<int>(ExitCode::kTrainersLost);
-  return session.rank() == 0 || lost ? LeaveExitCode(code) : code;
+  return session->rank() == 0 || lost ? LeaveExitCode(code) : code;
 }
 
 }  // namespace gradus

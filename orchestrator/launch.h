@@ -19,8 +19,10 @@ struct Roles {
 int Launch(const Roles& roles);
 
 // A group of equals: `prepare` on rank 0 as above, then `role` on every rank, under a launcher or
-// alone. SIGINT, SIGTERM and SIGUSR1 reach every rank as StopWasAsked.
-int LaunchPeers(const std::function<void()>& prepare, const std::function<int(Transport&)>& role);
+// alone. Until then a rank that dies is noticed too: when MPI has not come up, or rank 0 been
+// heard, for `deadline_s`. SIGINT, SIGTERM and SIGUSR1 reach every rank as StopWasAsked.
+int LaunchPeers(const std::function<void()>& prepare, const std::function<int(Transport&)>& role,
+                double deadline_s);
 
 // The launch scripts read how the run ended in the file that GRADUS_EXIT_FILE names, since a
 // launcher that survives dead ranks does not tell. Returns the code.

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -115,11 +114,12 @@ int MpiSession::RunRole(const std::function<int(Transport&)>& role, Kind kind) {
   }
   thread.join();
   // Of equals some may be dead, and nobody has given them up: their messages are not waited for.
-  const bool failed = failure || (exit_code_ != 0 && exit_code_ != int(ExitCode::kStopped));
-  const bool lost = kind == Kind::kPeers && failed;
+  const bool failed = failure || (exit_code_ != 0 && !together_);
+  const bool lost =
+      kind == Kind::kPeers && failed && exit_code_ != static_cast<int>(ExitCode::kStopped);
   Pump([this] { return transport_->Flushed(); }, lost ? kLostFlushSeconds : kFlushSeconds);
   // A worker that failed has been given up by the others, who go on without it.
-  const bool leaves = lost || (rank_ != 0 && (failure || exit_code_ != 0));
+  const bool leaves = lost || (rank_ != 0 && failed);
   met_ = !leaves && !transport_->degraded() && MeetTheOthers();
   degraded_ = !met_;
   if (failure) std::rethrow_exception(failure);

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,6 +39,9 @@ class MpiSession {
   // exit code when its last messages have gone out (messages to the dead are abandoned after some
   // seconds). What the role throws is thrown here. Call once.
   int RunRole(const std::function<int(Transport&)>& role, Kind kind = Kind::kCoordinatorAndWorkers);
+  // Called by the role: all ranks end with this code, also one that is not 0, so nobody leaves
+  // alone.
+  void EndTogether() { together_ = true; }
 
  private:
   // Moves messages until `done`; false when `limit_s` is over first.
@@ -48,6 +52,7 @@ class MpiSession {
   int rank_ = 0;
   int size_ = 1;
   int exit_code_ = 0;
+  std::atomic<bool> together_ = false;
   bool met_ = false;  // All ranks have come to the barrier: Finalize is safe.
   bool degraded_ = false;
   bool under_mpirun_ = false;

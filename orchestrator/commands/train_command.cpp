@@ -363,7 +363,8 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
   command->callback([arguments, &exit_code] {
     exit_code =
         LaunchPeers([&] { Prepare(*arguments); },
-                    [&](Transport& transport) { return TrainAsMember(*arguments, transport); });
+                    [&](Transport& transport) { return TrainAsMember(*arguments, transport); },
+                    arguments->deadline_s);
   });
 }
 

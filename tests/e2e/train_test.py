@@ -2,7 +2,7 @@
 """`gradus train` under mpirun: the same bytes on any number of ranks and after kills and stops; a dead or hanging rank
 is named within the deadline; bad input gets one line.
 
-  train_test.py GRADUS ranks|kill|lost|stop|input [--soak]
+  train_test.py GRADUS ranks|kill|lost|start|stop|input [--soak]
   train_test.py GRADUS speed      # step times of 1 and 2 ranks, alternating; measured, not asserted
   train_test.py GRADUS gpu        # on a machine with GPUs: losses beside the CPU's, all GPUs beside one, a killed rank
   train_test.py GRADUS mfu MODEL  # share of an H100's bfloat16 rate when this model is trained on one GPU
@@ -193,6 +193,32 @@ def check_lost(folder, model):
         print(f"rank {victim} {name}: exit 76, named after {took:.1f} s")
 
 
+def check_start(folder, model):
+    """SIGKILL of a rank between its first moment and the first step: the others end with 76 within the deadline, and the
+    same command then trains to the end."""
+    expected = Training(folder, model, "reference").run(1)
+    draw = random.Random(31)
+    for trial in range(12 if SOAK else 3):
+        training = Training(folder, model, f"start{trial}", flags=("--deadline", "3"))
+        victim, wait = trial % 3, draw.uniform(0, 1.0)
+        training.start(3)
+        end = time.monotonic() + DEADLINE_S
+        while victim not in training.ranks_alive() and time.monotonic() < end:
+            time.sleep(0.002)
+        pid = training.ranks_alive()[victim]
+        time.sleep(wait)
+        at = training.step()
+        os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        code = training.code()
+        took = time.monotonic() - began
+        said = [line for line in training.text().splitlines() if "gradus: " in line]
+        assert code == 76 and said or code == 0, f"{training.name} ended with {code}:\n" + training.text()[-3000:]
+        assert training.run(2) == expected, training.name
+        print(f"rank {victim} killed {wait:.2f} s after its start, at step {at}: exit {code} after {took:.1f} s; then trained to "
+              f"the same bytes;", *said[:1], flush=True)
+
+
 def check_stop(folder, model):
     """Ctrl-C saves and ends with 85; the same command goes on, alone or in a group."""
     expected = Training(folder, model, "whole", steps=60).run(1)
@@ -329,7 +355,7 @@ def main():
         folder = pathlib.Path(name)
         write_rows(folder)
         model = make_model(folder)
-        {"ranks": check_ranks, "kill": check_kill, "lost": check_lost, "stop": check_stop, "input": check_input,
+        {"ranks": check_ranks, "kill": check_kill, "lost": check_lost, "start": check_start, "stop": check_stop, "input": check_input,
          "speed": measure_speed, "gpu": check_gpu, "mfu": measure_mfu}[CASE](folder, model)
 
 
