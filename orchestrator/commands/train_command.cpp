@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -13,13 +12,13 @@
 
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/group_link.h"
+#include "orchestrator/json_rows.h"
 #include "orchestrator/launch.h"
 #include "orchestrator/stop_signal.h"
 #include "orchestrator/train_log.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "schemas/json_line.h"
 #include "schemas/training_row.h"
 #include "trainer/rows.h"
 #include "trainer/train.h"
@@ -32,6 +31,7 @@ namespace {
 struct TrainArguments {
   std::string model, held_out, output, log, kind = "sft";
   std::vector<std::string> data;
+  JsonRowOptions rows;
   PpmTrainOptions options;
   std::uint64_t seed = 0;
   int progress_steps = 20;
@@ -42,67 +42,6 @@ struct TrainArguments {
   // Rows made of JSON lines and step checkpoints, until the model is published.
   fs::path Work() const { return output + ".training"; }
 };
-
-std::vector<TokenId> WithEos(const Tokenizer& tokenizer, std::string_view text) {
-  std::vector<TokenId> tokens = tokenizer.Encode(text);
-  if (!tokenizer.EosIds().empty()) tokens.push_back(tokenizer.EosIds()[0]);
-  return tokens;
-}
-
-// Loss on the response and the end-of-sequence token.
-SftRow ParseSft(const JsonLine& line, const Tokenizer& tokenizer) {
-  SftRow row;
-  row.tokens = tokenizer.EncodeWithSpecials(line.Text("prompt"));
-  row.mask.assign(row.tokens.size(), 0);
-  const std::vector<TokenId> response = WithEos(tokenizer, line.Text("response"));
-  row.tokens.insert(row.tokens.end(), response.begin(), response.end());
-  row.mask.resize(row.tokens.size(), 1);
-  return row;
-}
-
-// 0 when the key is absent.
-double OptionalNumber(const JsonLine& line, const std::string& key, const std::string& where) {
-  const std::string text = line.OptionalTextOrNumber(key);
-  if (text.empty()) return 0;
-  double value = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (fault != std::errc() || end != text.data() + text.size())
-    Fail("{}: \"{}\" must be a number", where, key);
-  return value;
-}
-
-// Scored after the last token of each side; q_chosen and q_rejected are what pqm learns, and
-// final_step: 1 marks two whole solutions, which orm learns from.
-PreferencePair ParsePair(const JsonLine& line, const Tokenizer& tokenizer,
-                         const std::string& where) {
-  PreferencePair pair;
-  pair.q_chosen = OptionalNumber(line, "q_chosen", where);
-  pair.q_rejected = OptionalNumber(line, "q_rejected", where);
-  pair.final_step = OptionalNumber(line, "final_step", where) != 0;
-  pair.prefix = tokenizer.EncodeWithSpecials(line.Text("prompt"));
-  pair.chosen = tokenizer.Encode(line.Text("chosen"));
-  pair.rejected = tokenizer.Encode(line.Text("rejected"));
-  return pair;
-}
-
-// JSON lines become rows in `rows_file`.
-void ConvertRows(const fs::path& data, bool sft, const Tokenizer& tokenizer,
-                 const fs::path& rows_file) {
-  std::vector<SftRow> rows;
-  std::vector<PreferencePair> pairs;
-  ForEachJsonLine(data, [&](const JsonLine& line, const std::string& where) {
-    if (sft) {
-      rows.push_back(ParseSft(line, tokenizer));
-      rows.back().origin.key.problem = std::uint32_t(rows.size() - 1);
-    } else {
-      pairs.push_back(ParsePair(line, tokenizer, where));
-      pairs.back().chosen_origin.key.problem = pairs.back().rejected_origin.key.problem =
-          std::uint32_t(pairs.size() - 1);
-    }
-  });
-  MakeFolder(rows_file.parent_path());
-  sft ? WriteSftRows(rows_file, rows) : WritePairs(rows_file, pairs);
-}
 
 bool IsJsonLines(const fs::path& data) { return data.extension() == ".jsonl"; }
 
@@ -123,17 +62,33 @@ TrainOrder OrderOf(const TrainArguments& a) {
   return order;
 }
 
+// A flag that would do nothing is a mistake.
+void CheckRowFlags(const TrainArguments& a) {
+  CheckOptions(a.rows);
+  const JsonRowOptions usual;
+  const bool reshaped = a.rows.prompt != usual.prompt || a.rows.loss != usual.loss;
+  for (const std::string& data : a.data) {
+    if (reshaped && !IsJsonLines(data))
+      Fail("{}: --template, --mask-output and --no-eos are for JSON lines; these rows are made",
+           data);
+  }
+  if (!a.IsSft() && a.rows.loss != usual.loss)
+    Fail("--mask-output and --no-eos are for --kind sft: a pair's sides are scored as they stand");
+}
+
 // On rank 0, before the others start: everything that can be wrong with the input is found here.
 void Prepare(const TrainArguments& a) {
   if (!a.IsSft()) CheckOptions(a.options);
+  CheckRowFlags(a);
   CheckModelFolder(a.model);
   const Tokenizer tokenizer = Tokenizer::Load(a.model);
   const ModelConfig config = ReadModelConfig(a.model);
   const TrainOrder order = OrderOf(a);
   for (std::size_t i = 0; i < a.data.size(); ++i) {
-    if (IsJsonLines(a.data[i])) ConvertRows(a.data[i], a.IsSft(), tokenizer, order.data[i]);
+    if (IsJsonLines(a.data[i]))
+      (a.IsSft() ? ConvertSftRows : ConvertPairs)(a.data[i], tokenizer, a.rows, order.data[i]);
   }
-  if (IsJsonLines(a.held_out)) ConvertRows(a.held_out, false, tokenizer, order.held_out);
+  if (IsJsonLines(a.held_out)) ConvertPairs(a.held_out, tokenizer, a.rows, order.held_out);
   const int max_tokens = a.options.train.max_tokens;
   if (a.IsSft()) {
     const auto rows = LoadSftRows(order.data, config, max_tokens);
@@ -185,6 +140,7 @@ void PrintReport(const TrainArguments& arguments, const TrainReport& report, int
                  double rate) {
   nlohmann::ordered_json json = {{"output", arguments.output},
                                  {"digest", ModelDigest(arguments.output)},
+                                 {"template_digest", arguments.rows.TemplateDigest()},
                                  {"steps", report.steps},
                                  {"tokens", report.tokens},
                                  {"dropped_rows", report.dropped_rows},
@@ -248,6 +204,15 @@ void AddChoice(CLI::App& command, const char* flag, E& value, const std::string&
   const std::vector<std::pair<std::string, E>> choices(names.begin(), names.end());
   command.add_option(flag, value, help)
       ->transform(CLI::CheckedTransformer(choices).description(""));
+}
+
+// How JSON lines become rows.
+void AddRowFlags(CLI::App& command, JsonRowOptions& rows) {
+  command.add_option("--template", rows.prompt,
+                     "text around the prompt of each JSON line, which stands for {prompt} in it");
+  command.add_flag("--mask-output", rows.loss.mask_output,
+                   "sft: no loss on what stands between <output> and <end_of_output>");
+  command.add_flag("--no-eos{false}", rows.loss.eos, "sft: do not add the end-of-text token");
 }
 
 // What is minimised, and how a pass over rows is computed.
@@ -348,6 +313,7 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
   command->add_option("--output", arguments->output, "folder of the trained model")->required();
   command->add_option("--kind", arguments->kind, "sft: policy; ppm: preference model")
       ->check(CLI::IsMember({"sft", "ppm"}));
+  AddRowFlags(*command, arguments->rows);
   command->add_option("--held-out", arguments->held_out, "ppm: pairs that only measure accuracy");
   command->add_option("--seed", arguments->seed, "seed of the batch order and the value head");
   command->add_option("--progress-steps", arguments->progress_steps, "steps between progress lines")
