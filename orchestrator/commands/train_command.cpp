@@ -158,7 +158,7 @@ void PrintReport(const TrainArguments& arguments, const TrainReport& report, int
     std::printf("%s\n", json.dump().c_str());
   } else {
     for (const auto& [key, value] : json.items())
-      std::printf("%-14s %s\n", key.c_str(), value.dump().c_str());
+      std::printf("%-16s %s\n", key.c_str(), value.dump().c_str());
   }
 }
 

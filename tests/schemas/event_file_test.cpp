@@ -54,6 +54,14 @@ TEST_CASE("Scalars are read back from an event file in order") {
   CHECK(std::isnan(events[2].summary().value(0).simple_value()));
 }
 
+TEST_CASE("A value of exactly zero is a value") {
+  TempFolder scratch;
+  EventFile(scratch / "log", 1000).Add(1, 1001, {{"lr", 0}});
+  const event::Scalar scalar = Events(scratch / "log").at(1).summary().value(0);
+  CHECK(scalar.value_case() == event::Scalar::kSimpleValue);
+  CHECK(scalar.simple_value() == 0);
+}
+
 TEST_CASE("The checksums of a record are TensorFlow's masked CRC32C") {
   // Length 0: the CRC32C of eight zero bytes is 0x8c28b28a, that of nothing is 0.
   const std::string record = EventRecord("");
