@@ -89,7 +89,9 @@ TrainReport RunTraining(Campaign& c, const PartId& phase, const TrainRequest& re
     log.Add(p);
     if (!begun) c.display.Begin(phase.round, phase.name, "steps", p.steps, p.step - 1);
     begun = true;
-    c.display.Advance(p.step, c.coordinator.LiveWorkers(), fmt::format("loss {:.4f}", p.loss));
+    c.display.Advance(
+        p.step, c.coordinator.LiveWorkers(),
+        fmt::format("loss {:.4f}  {:.1f}k tokens/s", p.loss, p.TokensPerSecond() / 1000));
     if (p.skipped_steps > skipped + 1) {
       c.display.Alarm(fmt::format("{}: {} steps skipped so far: their gradient was not finite",
                                   phase.name, p.skipped_steps));

@@ -49,7 +49,7 @@ void Bind(Settings& settings, TrainOptions& options) {
   settings.Choice("device", options.device, {{"cpu", Device::kCpu}, {"gpu", Device::kGpu}},
                   "where training runs; gpu: one GPU per rank, or host memory where there is none");
   settings.Field("deterministic", options.deterministic,
-                 "sum gradients in one fixed order on GPUs too (in host memory they always are)");
+                 "sum gradients in one fixed order on GPUs too (in host memory it always is one)");
   settings.Field("max_skipped_steps", options.max_skipped_steps, {0, kBillion},
                  "steps in a row that may be skipped for a gradient that is not finite");
 }

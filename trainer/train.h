@@ -48,8 +48,8 @@ struct TrainOptions {
   bool recompute = false;      // Compute activations again in the backward pass.
   Precision precision = Precision::kFp32;
   Device device = Device::kCpu;
-  // On GPUs: sum gradients along the fixed tree, as host memory always does, or as NCCL likes.
-  bool deterministic = true;
+  // On GPUs: sum gradients along the fixed tree, as host memory always does, not as NCCL likes.
+  bool deterministic = false;
   int max_skipped_steps = 10;  // In a row, for a gradient that is not finite; more is an error.
 };
 void Bind(Settings& settings, TrainOptions& options);

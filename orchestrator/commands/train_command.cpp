@@ -280,8 +280,8 @@ void AddRunFlags(CLI::App& command, TrainArguments& arguments) {
             {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}});
   AddChoice(command, "--device", train.device, "cpu, or one GPU per rank",
             {{"cpu", Device::kCpu}, {"gpu", Device::kGpu}});
-  command.add_flag("--fast-sums{false}", train.deterministic,
-                   "on GPUs: let NCCL add gradients in an order of its own");
+  command.add_flag("--deterministic", train.deterministic,
+                   "on GPUs: add gradients in one fixed order, as is always done in host memory");
   command
       .add_option("--max-skipped-steps", train.max_skipped_steps,
                   "steps in a row without a finite gradient before it is an error")
