@@ -62,8 +62,19 @@ TrainOrder OrderOf(const TrainArguments& a) {
   return order;
 }
 
+bool HasPpmFlags(const TrainArguments& a) {
+  const PpmTrainOptions& given = a.options;
+  const PpmTrainOptions usual;
+  return !a.held_out.empty() || given.objective != usual.objective ||
+         given.normalisation != usual.normalisation || given.tanh_in_loss != usual.tanh_in_loss ||
+         given.eval_steps != usual.eval_steps || given.keep != usual.keep;
+}
+
 // A flag that would do nothing is a mistake.
-void CheckRowFlags(const TrainArguments& a) {
+void CheckFlags(const TrainArguments& a) {
+  if (a.IsSft() && HasPpmFlags(a))
+    Fail(
+        "--held-out, --objective, --sum, --raw-scores, --eval-steps and --keep are for --kind ppm");
   CheckOptions(a.rows);
   const JsonRowOptions usual;
   const bool reshaped = a.rows.prompt != usual.prompt || a.rows.loss != usual.loss;
@@ -79,7 +90,7 @@ void CheckRowFlags(const TrainArguments& a) {
 // On rank 0, before the others start: everything that can be wrong with the input is found here.
 void Prepare(const TrainArguments& a) {
   if (!a.IsSft()) CheckOptions(a.options);
-  CheckRowFlags(a);
+  CheckFlags(a);
   CheckModelFolder(a.model);
   const Tokenizer tokenizer = Tokenizer::Load(a.model);
   const ModelConfig config = ReadModelConfig(a.model);

@@ -240,7 +240,8 @@ def check_input(folder, model):
     (folder / "empty.jsonl").write_text("")
     cases = [("no/such/model", ["--model", "no/such/model"]), ("bad.jsonl:2", ["--data", str(folder / "bad.jsonl")]),
              ("empty.jsonl: the file is empty", ["--data", str(folder / "empty.jsonl")]),
-             ("no/such.jsonl", ["--data", "no/such.jsonl"])]
+             ("no/such.jsonl", ["--data", "no/such.jsonl"]), ("must have {prompt} in it", ["--template", "Q"]),
+             ("are for --kind ppm", ["--eval-steps", "3"])]
     for ranks in (1, 2):
         for expected, flags in cases:
             training = Training(folder, model, "refused")
