@@ -39,7 +39,7 @@ struct NcclOptions {
   double deadline_s = 120;
   // Sums along the fixed tree: partial sums go to their owner, who adds them in order. Otherwise
   // NCCL reduces them in an order of its own.
-  bool deterministic = true;
+  bool deterministic = false;
 };
 
 // One GPU per rank, by its place among the ranks of its host; the communicator's id travels over

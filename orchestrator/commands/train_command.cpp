@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/commands/train_arguments.h"
 #include "orchestrator/group_link.h"
-#include "orchestrator/json_rows.h"
 #include "orchestrator/launch.h"
 #include "orchestrator/stop_signal.h"
 #include "orchestrator/train_log.h"
@@ -27,23 +27,6 @@
 
 namespace gradus {
 namespace {
-
-struct TrainArguments {
-  std::string model, held_out, output, log, kind = "sft";
-  std::vector<std::string> data;
-  JsonRowOptions rows;
-  PpmTrainOptions options;
-  std::uint64_t seed = 0;
-  int progress_steps = 20;
-  double deadline_s = 120;
-  bool json = false;
-
-  bool IsSft() const { return kind == "sft"; }
-  // Rows made of JSON lines and step checkpoints, until the model is published.
-  fs::path Work() const { return output + ".training"; }
-};
-
-bool IsJsonLines(const fs::path& data) { return data.extension() == ".jsonl"; }
 
 // Where the rows of a data file are: in itself, or in what Prepare makes of it.
 fs::path RowsOf(const TrainArguments& a, const fs::path& data, const std::string& name) {
@@ -62,34 +45,8 @@ TrainOrder OrderOf(const TrainArguments& a) {
   return order;
 }
 
-bool HasPpmFlags(const TrainArguments& a) {
-  const PpmTrainOptions& given = a.options;
-  const PpmTrainOptions usual;
-  return !a.held_out.empty() || given.objective != usual.objective ||
-         given.normalisation != usual.normalisation || given.tanh_in_loss != usual.tanh_in_loss ||
-         given.eval_steps != usual.eval_steps || given.keep != usual.keep;
-}
-
-// A flag that would do nothing is a mistake.
-void CheckFlags(const TrainArguments& a) {
-  if (a.IsSft() && HasPpmFlags(a))
-    Fail(
-        "--held-out, --objective, --sum, --raw-scores, --eval-steps and --keep are for --kind ppm");
-  CheckOptions(a.rows);
-  const JsonRowOptions usual;
-  const bool reshaped = a.rows.prompt != usual.prompt || a.rows.loss != usual.loss;
-  for (const std::string& data : a.data) {
-    if (reshaped && !IsJsonLines(data))
-      Fail("{}: --template, --mask-output and --no-eos are for JSON lines; these rows are made",
-           data);
-  }
-  if (!a.IsSft() && a.rows.loss != usual.loss)
-    Fail("--mask-output and --no-eos are for --kind sft: a pair's sides are scored as they stand");
-}
-
 // On rank 0, before the others start: everything that can be wrong with the input is found here.
 void Prepare(const TrainArguments& a) {
-  if (!a.IsSft()) CheckOptions(a.options);
   CheckFlags(a);
   CheckModelFolder(a.model);
   const Tokenizer tokenizer = Tokenizer::Load(a.model);
@@ -209,134 +166,13 @@ int TrainAsMember(const TrainArguments& a, Transport& transport) {
   }
 }
 
-template <class E>
-void AddChoice(CLI::App& command, const char* flag, E& value, const std::string& help,
-               std::map<std::string, E> names) {
-  const std::vector<std::pair<std::string, E>> choices(names.begin(), names.end());
-  command.add_option(flag, value, help)
-      ->transform(CLI::CheckedTransformer(choices).description(""));
-}
-
-// How JSON lines become rows.
-void AddRowFlags(CLI::App& command, JsonRowOptions& rows) {
-  command.add_option("--template", rows.prompt,
-                     "text around the prompt of each JSON line, which stands for {prompt} in it");
-  command.add_flag("--mask-output", rows.loss.mask_output,
-                   "sft: no loss on what stands between <output> and <end_of_output>");
-  command.add_flag("--no-eos{false}", rows.loss.eos, "sft: do not add the end-of-text token");
-}
-
-// What is minimised, and how a pass over rows is computed.
-void AddLossFlags(CLI::App& command, TrainArguments& arguments) {
-  PpmTrainOptions& ppm = arguments.options;
-  command.add_option("--objective", ppm.objective, "ppm: what is learned from pairs")
-      ->transform(CLI::CheckedTransformer(std::vector<std::pair<std::string, PpmObjective>>{
-                                              {"bradley_terry", PpmObjective::kBradleyTerry},
-                                              {"pqm", PpmObjective::kPqm},
-                                              {"orm", PpmObjective::kOrm}})
-                      .description("bradley_terry, pqm or orm"));
-  command.add_flag(
-      "--sum",
-      [&ppm](std::int64_t count) {
-        if (count > 0) ppm.normalisation = PpmNormalisation::kSum;
-      },
-      "ppm: sum the loss over the pairs of a step instead of its mean");
-  command
-      .add_option("--pack-tokens", ppm.train.pack_tokens,
-                  "most tokens computed in one pass; 0: as --max-tokens")
-      ->check(CLI::NonNegativeNumber);
-  command.add_flag("--recompute", ppm.train.recompute,
-                   "compute activations again in the backward pass: less memory");
-}
-
-void AddOptimizerFlags(CLI::App& command, TrainArguments& arguments) {
-  TrainOptions& train = arguments.options.train;
-  OptimizerOptions& optimizer = train.optimizer;
-  command.add_option("--steps", train.steps, "optimiser steps; 0: from --epochs")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--epochs", train.epochs, "passes over the data")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--batch", train.batch, "sequences or pairs per step")
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--micro-batches", train.micro_batches,
-                  "parts of a batch, computed one after another")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--max-tokens", train.max_tokens, "longer rows are dropped")
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--checkpoint-steps", train.checkpoint_steps,
-                  "steps between step checkpoints; 0: none")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--lr", optimizer.lr, "peak learning rate")->check(CLI::NonNegativeNumber);
-  command.add_option("--beta2", optimizer.beta2, "decay of the second moment")
-      ->check(CLI::Range(0.0, 0.999999));
-  command.add_option("--weight-decay", optimizer.weight_decay, "on matrices only")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--clip", optimizer.clip, "largest gradient norm; 0: off")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--warmup-steps", optimizer.warmup_steps, "steps of warm-up")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--final-lr", optimizer.final_lr, "share of lr that the decay ends at")
-      ->check(CLI::Range(0.0, 1.0));
-  AddChoice(command, "--decay", optimizer.decay, "shape of the learning rate",
-            {{"constant", LrDecay::kConstant},
-             {"linear", LrDecay::kLinear},
-             {"cosine", LrDecay::kCosine}});
-}
-
-void AddRunFlags(CLI::App& command, TrainArguments& arguments) {
-  TrainOptions& train = arguments.options.train;
-  AddChoice(command, "--precision", train.precision, "type of the parameters while training",
-            {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}});
-  AddChoice(command, "--device", train.device, "cpu, or one GPU per rank",
-            {{"cpu", Device::kCpu}, {"gpu", Device::kGpu}});
-  command.add_flag("--deterministic", train.deterministic,
-                   "on GPUs: add gradients in one fixed order, as is always done in host memory");
-  command
-      .add_option("--max-skipped-steps", train.max_skipped_steps,
-                  "steps in a row without a finite gradient before it is an error")
-      ->check(CLI::NonNegativeNumber);
-  command
-      .add_option("--eval-steps", arguments.options.eval_steps,
-                  "ppm: steps between measurements on --held-out; 0: only at the end")
-      ->check(CLI::NonNegativeNumber);
-  AddChoice(command, "--keep", arguments.options.keep, "ppm: weights to publish",
-            {{"last", Keep::kLast}, {"best", Keep::kBest}});
-  command
-      .add_option("--deadline", arguments.deadline_s,
-                  "seconds after which a silent rank counts as lost (exit 76)")
-      ->check(CLI::PositiveNumber);
-}
-
 }  // namespace
 
 void AddTrainCommand(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand(
       "train", "Fine-tunes a policy or trains a preference model on rows, alone or under mpirun");
   const auto arguments = std::make_shared<TrainArguments>();
-  command->add_option("--model", arguments->model, "Hugging Face folder to start from")->required();
-  command
-      ->add_option("--data", arguments->data,
-                   "row files: .h5, or .jsonl with prompt and response (ppm: prompt, chosen, "
-                   "rejected)")
-      ->required();
-  command->add_option("--output", arguments->output, "folder of the trained model")->required();
-  command->add_option("--kind", arguments->kind, "sft: policy; ppm: preference model")
-      ->check(CLI::IsMember({"sft", "ppm"}));
-  AddRowFlags(*command, arguments->rows);
-  command->add_option("--held-out", arguments->held_out, "ppm: pairs that only measure accuracy");
-  command->add_option("--seed", arguments->seed, "seed of the batch order and the value head");
-  command->add_option("--progress-steps", arguments->progress_steps, "steps between progress lines")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--raw-scores{false}", arguments->options.tanh_in_loss,
-                    "ppm: no tanh in the loss");
-  command->add_option("--log", arguments->log,
-                      "folder for every step's figures: steps.jsonl and TensorBoard events");
-  command->add_flag("--json", arguments->json, "print the report as JSON");
-  AddLossFlags(*command, *arguments);
-  AddOptimizerFlags(*command, *arguments);
-  AddRunFlags(*command, *arguments);
+  AddTrainFlags(*command, *arguments);
   command->callback([arguments, &exit_code] {
     exit_code =
         LaunchPeers([&] { Prepare(*arguments); },
