@@ -1,7 +1,5 @@
 #include "orchestrator/mpi_session.h"
 
-#include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,20 +51,6 @@ class Backoff {
   double moved_ = MonotonicSeconds(), since_ = moved_;
 };
 
-// This thread moves messages in short moments, often on the core that its role computes on. With a
-// short slice it gets its turn as soon as it wakes (Linux 6.12 and newer; older ones ignore it).
-void AskForShortSlices() {
-  // As <linux/sched/types.h> has it, which no file can include beside <sched.h>.
-  struct {
-    std::uint32_t size = 48, policy = SCHED_OTHER;
-    std::uint64_t flags = 0;
-    std::int32_t nice = 0;
-    std::uint32_t priority = 0;
-    std::uint64_t runtime_ns = 100'000, deadline_ns = 0, period_ns = 0;
-  } attributes;
-  ::syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
-
 }  // namespace
 
 MpiSession::MpiSession() {
@@ -104,7 +88,6 @@ int MpiSession::RunRole(const std::function<int(Transport&)>& role, Kind kind) {
     finished = true;
     transport_->Wake();
   });
-  AskForShortSlices();
   try {
     Pump([&] { return finished.load(); }, kForever);
   } catch (const std::exception& error) {
