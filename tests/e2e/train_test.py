@@ -164,6 +164,7 @@ def check_kill(folder, model):
         assert code in (0, 76), f"{training.name} ended with {code}:\n" + training.text()[-3000:]
         named = f"rank {victim} sent nothing" in training.text()
         assert named or code == 0, training.text()[-3000:]
+        training.set(("--deadline", "60"))
         assert training.run(after) == expected, f"{training.name} differs: rank {victim} of {ranks} killed at step {at}"
         resumed = re.findall(r"resumes after step (\d+)", training.text())
         print(f"{training.name}: rank {victim} of {ranks} killed at step {at}, the others exit {code}; on {after} ranks from step "
@@ -198,7 +199,7 @@ def check_start(folder, model):
     expected = Training(folder, model, "reference").run(1)
     draw = random.Random(31)
     for trial in range(12 if SOAK else 3):
-        training = Training(folder, model, f"start{trial}", flags=("--deadline", "3"))
+        training = Training(folder, model, f"start{trial}", flags=("--deadline", "5"))
         victim, wait = trial % 3, draw.uniform(0, 1.0)
         training.start(3)
         end = time.monotonic() + DEADLINE_S
@@ -213,6 +214,7 @@ def check_start(folder, model):
         took = time.monotonic() - began
         said = [line for line in training.text().splitlines() if "gradus: " in line]
         assert code == 76 and said or code == 0, f"{training.name} ended with {code}:\n" + training.text()[-3000:]
+        training.set(("--deadline", "60"))
         assert training.run(2) == expected, training.name
         print(f"rank {victim} killed {wait:.2f} s after its start, at step {at}: exit {code} after {took:.1f} s; then trained to "
               f"the same bytes;", *said[:1], flush=True)
