@@ -3,6 +3,7 @@
 
 #include "orchestrator/health.h"
 #include "schemas/base/library.h"
+#include "workers/policy/gpu_peak.h"
 
 namespace gradus {
 namespace {
@@ -27,22 +28,18 @@ Finding Gpus() {
   const auto init = Symbol<int(unsigned)>(driver, "cuInit");
   const auto version = Symbol<int(int*)>(driver, "cuDriverGetVersion");
   const auto count = Symbol<int(int*)>(driver, "cuDeviceGetCount");
-  const auto name = Symbol<int(char*, int, int)>(driver, "cuDeviceGetName");
   const auto memory = Symbol<int(std::size_t*, int)>(driver, "cuDeviceTotalMem_v2");
-  if (!init || !version || !count || !name || !memory)
-    return NoGpu("a driver without the usual functions");
+  if (!init || !version || !count || !memory) return NoGpu("a driver without the usual functions");
   int devices = 0, cuda = 0;
   if (const int error = init(0); error != 0)
     return NoGpu(fmt::format("the driver reports error {}", error));
   if (count(&devices) != 0 || devices == 0) return NoGpu("a driver, but no device");
   version(&cuda);
-  char label[256] = "";
   std::size_t bytes = 0;
-  name(label, sizeof(label), 0);
   memory(&bytes, 0);
   Finding finding{
       "gpu", Health::kOk,
-      fmt::format("{} × {}, {:.0f} GiB, driver for CUDA {}.{}", devices, label,
+      fmt::format("{} × {}, {:.0f} GiB, driver for CUDA {}.{}", devices, GpuName(0),
                   static_cast<double>(bytes) / (1 << 30), cuda / 1000, cuda % 1000 / 10),
       ""};
   if (cuda < kCudaNeeded) {

@@ -17,13 +17,13 @@ TrainLog::TrainLog(const std::filesystem::path& folder) : events_(folder, WallSe
 void TrainLog::Add(const TrainProgress& progress) {
   const double unix_s = WallSeconds();
   std::vector<std::pair<std::string, double>> scalars;
-  const auto add = [&](const char* name, double value) { scalars.emplace_back(name, value); };
-  // A loss that is not finite is news; of the others it means that there is no such figure.
-  add("loss", progress.loss);
-  add("grad_norm", progress.grad_norm);
+  const auto add = [&](const std::string& name, double value) {
+    scalars.emplace_back(name, value);
+  };
   ForEachNumber(progress, [&](const std::string& name, double value) {
-    const bool added = name == "loss" || name == "grad_norm";
-    if (!added && !std::isnan(value)) add(name.c_str(), value);
+    // A loss that is not finite is news; of the others it means that there is no such figure.
+    const bool news = name == "loss" || name == "grad_norm";
+    if (news || !std::isnan(value)) add(name, value);
   });
   add("step_s", progress.seconds.Total());
   add("tokens_per_s", progress.TokensPerSecond());

@@ -12,6 +12,7 @@
 namespace gradus {
 namespace {
 
+// One is packed, one under way and one unpacked at the same time.
 constexpr std::size_t kChunkBytes = std::size_t{256} << 10;
 enum Tag : std::uint32_t { kPartial = 1, kShard = 2, kExchange = 3, kBlame = 4 };
 

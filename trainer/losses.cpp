@@ -101,7 +101,8 @@ PackLoss SupervisedLoss(const Model& model, const SftRows& rows, double targets,
   const at::Tensor hidden = Rows(ForwardHidden(model, pack, recompute), positions);
   const auto scored = std::int64_t(positions.size());
   return {TokenLoss(model, hidden, ToTensor(expected, at::kLong, hidden), 1 / targets),
-          TrainingFlops(model.config, pack, scored, model.config.vocab_size)};
+          TrainingFlops(model.config, pack, scored, model.config.vocab_size),
+          {}};
 }
 
 at::Tensor PairScores(const Model& model, const Pairs& pairs, bool recompute) {
@@ -135,7 +136,7 @@ PackLoss PreferenceLoss(const Model& model, const Pairs& pairs, PpmObjective obj
                                            : BradleyTerry(pairs, scores);
   };
   return {sum().div(count), TrainingFlops(model.config, layout.tokens(), raw.numel(), 1),
-          PairsRight(raw)};
+          raw.detach()};
 }
 
 }  // namespace gradus

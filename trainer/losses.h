@@ -17,9 +17,9 @@ std::uint64_t CountTargets(const SftRow& row);
 
 // What one pack adds to a step.
 struct PackLoss {
-  at::Tensor value;  // Scalar.
-  double flops = 0;  // See TrainingFlops.
-  double right = 0;  // Of pairs: see PairsRight.
+  at::Tensor value;   // Scalar.
+  double flops = 0;   // See TrainingFlops.
+  at::Tensor scores;  // Of pairs: see PairScores.
 };
 
 // Masked cross-entropy of the rows as one pack, summed and divided by `targets`: the supervised
@@ -32,7 +32,8 @@ PackLoss SupervisedLoss(const Model& model, const SftRows& rows, double targets,
 // The pairs are one pack; what they share is computed once.
 at::Tensor PairScores(const Model& model, const Pairs& pairs, bool recompute = false);
 
-// Pairs of such scores whose chosen side is higher, ties counting half.
+// Pairs of such scores whose chosen side is higher, ties counting half. Waits for the device: not
+// between forward and backward.
 double PairsRight(const at::Tensor& scores);
 
 // What a pair counts in the mean of a step: 1 for bradley_terry; for the objectives on single

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "schemas/base/bytes.h"
 #include "trainer/tree_sum.h"
@@ -26,17 +27,17 @@ StepReport StepReport::FromBytes(const std::string& bytes) {
   return report;
 }
 
-StepOutcome Agree(const std::vector<StepReport>& reports, int leaves, int blocks) {
+StepOutcome Agree(std::vector<StepReport> reports, int leaves, int blocks) {
   StepOutcome outcome;
   std::vector<std::vector<double>> losses, squares;
-  for (const StepReport& report : reports) {
+  for (StepReport& report : reports) {
     outcome.stop = outcome.stop || report.stop;
     outcome.slowest_compute = std::max(outcome.slowest_compute, report.compute_s);
     outcome.flops += report.flops;
     outcome.right += report.right;
     outcome.pairs += report.pairs;
-    losses.push_back(report.losses);
-    squares.push_back(report.squares);
+    losses.push_back(std::move(report.losses));
+    squares.push_back(std::move(report.squares));
   }
   outcome.loss = FinishTreeSum(losses, leaves);
   outcome.norm = std::sqrt(FinishTreeSum(squares, blocks));

@@ -24,6 +24,6 @@ struct StepOutcome {
 };
 
 // `reports` by rank; see FinishTreeSum.
-StepOutcome Agree(const std::vector<StepReport>& reports, int leaves, int blocks);
+StepOutcome Agree(std::vector<StepReport> reports, int leaves, int blocks);
 
 }  // namespace gradus

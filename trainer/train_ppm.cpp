@@ -104,7 +104,7 @@ TrainReport TrainPpm(const TrainOrder& order, const PpmTrainOptions& options, Co
       loss.value.backward();
       result.loss += loss.value.item<double>();
       result.flops += loss.flops;
-      result.right += loss.right;
+      result.right += PairsRight(loss.scores);
       result.pairs += double(pack.rows.size());
     });
     return result;

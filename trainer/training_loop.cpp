@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
@@ -162,11 +163,11 @@ class Trainer {
     std::vector<std::string> saver;
     for (const std::string& bytes : group_.Exchange(mine.ToBytes())) {
       reports.push_back(StepReport::FromBytes(bytes));
-      saver.push_back(reports.back().saver);
+      saver.push_back(std::move(reports.back().saver));
     }
     saver_.OnReports(saver);
     laps_.End(seconds_.wait);
-    return Agree(reports, layout_.leaves, Blocks());
+    return Agree(std::move(reports), layout_.leaves, Blocks());
   }
 
   int Blocks() const { return int((layout_.parameters + kBlock - 1) / kBlock); }
