@@ -1,16 +1,22 @@
 # Tests compare bits, so they see no GPU; scripts/check_gpu.sh runs those that want one.
-# gradus_test(FOLDER DEPENDS...): one doctest program of tests/FOLDER/*_test.cpp, one CTest entry.
+# gradus_test(FOLDER DEPENDS... [EXCEPT SUBFOLDERS...]): one doctest program of all *_test.cpp below tests/FOLDER, one
+# CTest entry named like the folder. EXCEPT names subfolders that have a program of their own.
 function(gradus_test folder)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cpp)
+  cmake_parse_arguments(A "" "" "EXCEPT" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cpp)
+  foreach(subfolder ${A_EXCEPT})
+    list(FILTER sources EXCLUDE REGEX "/${folder}/${subfolder}/")
+  endforeach()
   if(NOT sources)
-    return()
+    message(FATAL_ERROR "tests/${folder} holds no *_test.cpp")
   endif()
-  add_executable(test_${folder} ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/main.cpp)
-  target_link_libraries(test_${folder} PRIVATE ${ARGN})
-  target_compile_definitions(test_${folder} PRIVATE
+  string(REPLACE "/" "_" name ${folder})
+  add_executable(test_${name} ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/main.cpp)
+  target_link_libraries(test_${name} PRIVATE ${A_UNPARSED_ARGUMENTS})
+  target_compile_definitions(test_${name} PRIVATE
     GRADUS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GRADUS_BINARY="$<TARGET_FILE:gradus>")
-  add_test(NAME ${folder} COMMAND test_${folder} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${folder} PROPERTIES TIMEOUT 600 ENVIRONMENT "OMP_NUM_THREADS=1;CUDA_VISIBLE_DEVICES=")
+  add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "OMP_NUM_THREADS=1;CUDA_VISIBLE_DEVICES=")
 endfunction()
 
 # gradus_mpi_test(NAME RANKS 1 2 4 TIMEOUT 60 SOURCES ... DEPENDS ...): one program, run at each rank count.

@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/launch.h"
+#include "orchestrator/launch/launch.h"
 #include "schemas/base/error.h"
 
 namespace {

@@ -8,21 +8,59 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Longest prefix first: a file belongs to the first folder that holds it.
-FOLDERS = ["workers/policy", "schemas", "verify", "workers", "trainer", "orchestrator"]
-MAY_INCLUDE = {
-    "schemas": {"schemas"},
-    "verify": {"verify", "schemas"},
-    "workers/policy": {"workers/policy", "schemas"},
-    "workers": {"workers", "workers/policy", "verify", "schemas"},
-    "trainer": {"trainer", "workers/policy", "schemas"},
-    "orchestrator": set(FOLDERS),
+# Each room and the rooms it may include, itself always. A room is a folder, or files of one stem ("trainer/options"); a
+# file belongs to the longest room that holds it. Where every room of a folder is meant, the folder is named with "/*".
+ROOMS = {
+    "schemas/base": [],
+    "schemas": ["schemas/base"],
+
+    "verify/sandbox/cage": [],
+    "verify/sandbox": ["schemas/*", "verify/sandbox/cage"],
+    "verify/python": ["schemas/*", "verify/sandbox/*"],
+    "verify/answers/expression": ["schemas/*"],
+    "verify/answers/reading": ["schemas/*", "verify/answers/expression"],
+    "verify/answers": ["schemas/*", "verify/answers/*"],
+    "verify": ["schemas/*", "verify/*"],
+
+    "workers/models/tokenizer": ["schemas/*"],
+    "workers/models": ["schemas/*", "workers/models/tokenizer"],
+    "workers/compute": ["schemas/*"],
+    "workers/engine": ["schemas/*", "workers/models/*", "workers/compute"],
+    "workers/environments": ["schemas/*", "verify/*", "workers/search"],
+    "workers/search": ["schemas/*", "workers/environments"],
+    "workers": ["schemas/*", "verify/*", "workers/*"],
+
+    "trainer/options": ["schemas/*"],
+    "trainer/train_progress": [],
+    "trainer/collectives": ["schemas/*", "trainer/options"],
+    "trainer/model": ["schemas/*", "workers/models/*", "workers/compute", "trainer/options", "trainer/collectives"],
+    "trainer/data": ["schemas/*", "workers/models/*", "trainer/options", "trainer/model"],
+    "trainer/optimizer": ["schemas/*", "trainer/options", "trainer/collectives", "trainer/model"],
+    "trainer/checkpoint": ["schemas/*", "workers/models/*", "trainer/options", "trainer/train_progress",
+                           "trainer/collectives", "trainer/optimizer"],
+    "trainer/cost": ["schemas/*", "workers/models/*", "workers/compute", "trainer/options", "trainer/collectives",
+                     "trainer/model"],
+    "trainer": ["schemas/*", "workers/models/*", "workers/compute", "trainer/*"],
+
+    "orchestrator/comm": ["schemas/*", "trainer/collectives"],
+    "orchestrator/launch": ["schemas/*", "orchestrator/comm"],
+    "orchestrator/cluster": ["schemas/*", "trainer/collectives", "orchestrator/comm"],
+    "orchestrator/record": ["schemas/*", "trainer/train_progress"],
+    "orchestrator/selection": ["schemas/*", "workers/models/tokenizer", "workers/environments"],
+    "orchestrator/measure": ["schemas/*", "orchestrator/selection"],
+    "orchestrator/rounds": ["schemas/*", "verify/*", "workers/*", "trainer/*", "orchestrator/cluster",
+                            "orchestrator/record", "orchestrator/selection", "orchestrator/measure"],
+    "orchestrator/inspect": ["schemas/*", "orchestrator/rounds", "orchestrator/selection", "orchestrator/measure"],
+    "orchestrator/health": ["schemas/*", "verify/*", "workers/compute"],
+    "orchestrator/bench": ["schemas/*", "verify/*", "workers/*", "trainer/*"],
+    "orchestrator/commands": ["schemas/*", "verify/*", "workers/*", "trainer/*", "orchestrator/*"],
+    "orchestrator": ["schemas/base", "orchestrator/commands", "orchestrator/launch"],
 }
 # What a line includes or calls, and where it may: a folder, or one file.
 HOMES = [
-    ("MPI", r"#include <mpi\.h>", ["orchestrator/"]),
-    ("CUDA and NCCL", r"#include <(cuda|nccl|cublas|c10/cuda|ATen/cuda)", ["trainer/", "workers/policy/"]),
-    ("libtorch", r"#include <(torch|ATen|c10)/", ["trainer/", "workers/policy/"]),
+    ("MPI", r"#include <mpi\.h>", ["orchestrator/comm/", "orchestrator/commands/doctor_command.cpp"]),
+    ("CUDA and NCCL", r"#include <(cuda|nccl|cublas|c10/cuda|ATen/cuda)", ["trainer/", "workers/engine/gpu/"]),
+    ("libtorch", r"#include <(torch|ATen|c10)/", ["trainer/", "workers/engine/gpu/"]),
     ("HDF5", r"#include <hdf5", ["schemas/"]),
     ("yaml-cpp", r"#include <yaml-cpp/", ["schemas/base/"]),
     ("starting processes", r"(?<![\w.>])(fork|vfork|clone|execve?|execvp?e?|posix_spawnp?|system|popen)\(",
@@ -31,8 +69,13 @@ HOMES = [
 ]
 
 
-def folder_of(path):
-    return next((folder for folder in FOLDERS if path.startswith(folder + "/")), None)
+def room_of(path):
+    return max((room for room in ROOMS if path.startswith((room + "/", room + "."))), key=len, default=None)
+
+
+def may_include(room, target):
+    return target == room or any(target == allowed or allowed.endswith("/*") and
+                                 (target + "/").startswith(allowed[:-1]) for allowed in ROOMS[room])
 
 
 def without_comments(text):
@@ -50,17 +93,17 @@ def without_comments(text):
 
 
 def problems_of(path, text):
-    folder = folder_of(path)
+    room = room_of(path)
     for number, line in enumerate(without_comments(text).splitlines(), 1):
         include = re.match(r'\s*#include "([^"]+)"', line)
         if include:
-            target = folder_of(include.group(1))
+            target = room_of(include.group(1))
             if include.group(1).endswith(".pb.h"):
                 continue  # Generated.
             if target is None:
                 yield f"{path}:{number}: include \"{include.group(1)}\" by its path from the top folder"
-            elif target not in MAY_INCLUDE[folder]:
-                yield f"{path}:{number}: {folder}/ may not include {target}/ ({include.group(1)})"
+            elif not may_include(room, target):
+                yield f"{path}:{number}: {room} may not include {target} ({include.group(1)})"
         for name, pattern, homes in HOMES:
             if re.search(pattern, line) and not any(path.startswith(home) for home in homes):
                 yield f"{path}:{number}: {name} only in {' or '.join(homes)}"
@@ -68,7 +111,7 @@ def problems_of(path, text):
 
 def main():
     problems, count = [], 0
-    for top in sorted({folder.split("/")[0] for folder in FOLDERS}):
+    for top in sorted({room.split("/")[0] for room in ROOMS}):
         for file in sorted((ROOT / top).rglob("*")):
             if file.suffix in (".h", ".cpp"):
                 count += 1

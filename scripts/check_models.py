@@ -22,7 +22,7 @@ import torch  # noqa: E402
 import transformers as hf  # noqa: E402
 from make_policy_goldens import to_old_keys  # noqa: E402
 
-TOKENIZER = Path(__file__).resolve().parent.parent / "tests/policy/golden/qwen/tokenizer.json"
+TOKENIZER = Path(__file__).resolve().parent.parent / "tests/workers/models/golden/qwen/tokenizer.json"
 LENGTHS = (1, 2, 3, 7, 31, 64, 65, 200, 511, 1000)
 LOGITS, GREEDY = 2e-3, 32
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the tiny reference models of tests/policy/golden; make_tokenizer_goldens.py writes the tokenizers.
+"""Writes the tiny reference models of tests/workers/models/golden; make_tokenizer_goldens.py writes the tokenizers.
 
 Needs the packages transformers, torch and numpy; the tests themselves need none of them.
-Usage: make_policy_goldens.py tests/policy/golden
+Usage: make_policy_goldens.py tests/workers/models/golden
 """
 import json
 import random

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tokenizer.json files and vectors of the reference implementation for tests/policy/golden.
+"""Writes tokenizer.json files and vectors of the reference implementation for tests/workers/models/golden.
 
 Needs the package tokenizers; the tests themselves do not. A vector is a text, its ids, and the decoded text where it is another.
-Usage: make_tokenizer_goldens.py tests/policy/golden
+Usage: make_tokenizer_goldens.py tests/workers/models/golden
        make_tokenizer_goldens.py --qwen qwen.tiktoken FOLDER   a full-size Qwen2.5 tokenizer from the ranks of the package dashscope
 """
 import base64

@@ -3,10 +3,10 @@
 
 #include <functional>
 
-#include "trainer/bucket_queue.h"
-#include "trainer/collectives.h"
-#include "trainer/flat_model.h"
-#include "trainer/partial_sums.h"
+#include "trainer/collectives/bucket_queue.h"
+#include "trainer/collectives/collectives.h"
+#include "trainer/collectives/partial_sums.h"
+#include "trainer/model/flat_model.h"
 
 namespace gradus {
 

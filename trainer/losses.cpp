@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "trainer/pair_layout.h"
-#include "trainer/training_flops.h"
+#include "trainer/cost/training_flops.h"
+#include "trainer/data/pair_layout.h"
 
 namespace gradus {
 namespace {

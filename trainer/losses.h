@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "schemas/training_row.h"
+#include "trainer/model/model.h"
 #include "trainer/train.h"
-#include "workers/policy/model.h"
 
 namespace gradus {
 

@@ -1,6 +1,7 @@
+#include "trainer/options.h"
+
 #include "schemas/base/error.h"
 #include "schemas/base/settings.h"
-#include "trainer/train.h"
 
 namespace gradus {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "schemas/base/bytes.h"
-#include "trainer/tree_sum.h"
+#include "trainer/collectives/tree_sum.h"
 
 namespace gradus {
 

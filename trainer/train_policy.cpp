@@ -1,7 +1,7 @@
 #include "schemas/base/settings.h"
+#include "trainer/data/packs.h"
+#include "trainer/data/rows.h"
 #include "trainer/losses.h"
-#include "trainer/packs.h"
-#include "trainer/rows.h"
 #include "trainer/train.h"
 #include "trainer/training_loop.h"
 

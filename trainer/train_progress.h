@@ -57,4 +57,15 @@ void ForEachNumber(Progress& p, const Function& number) {
   number("held_out_accuracy", p.held_out_accuracy);
 }
 
+struct TrainReport {
+  int steps = 0;
+  std::uint64_t tokens = 0;         // Real tokens seen (no padding).
+  std::uint64_t dropped_rows = 0;   // Longer than max_tokens or the model.
+  std::uint64_t skipped_steps = 0;  // Non-finite gradient.
+  double first_loss = 0, last_loss = 0;
+  double pair_accuracy = 0;  // PPM only: held-out pairs ordered correctly; NaN without any.
+  std::uint64_t held_out_pairs = 0;
+  int published_step = 0;  // Whose weights are published: the last, or the best evaluated.
+};
+
 }  // namespace gradus

@@ -8,14 +8,14 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "trainer/compute_bound.h"
+#include "trainer/checkpoint/step_checkpoint.h"
+#include "trainer/checkpoint/step_saver.h"
+#include "trainer/cost/compute_bound.h"
+#include "trainer/cost/trainer_memory.h"
 #include "trainer/gradient_sum.h"
-#include "trainer/optimizer_shard.h"
-#include "trainer/step_checkpoint.h"
+#include "trainer/optimizer/optimizer_shard.h"
 #include "trainer/step_report.h"
-#include "trainer/step_saver.h"
-#include "trainer/trainer_memory.h"
-#include "workers/policy/hf_folder.h"
+#include "workers/models/hf_folder.h"
 
 namespace gradus {
 namespace {

@@ -3,9 +3,9 @@
 #include <functional>
 #include <string>
 
-#include "trainer/collectives.h"
-#include "trainer/flat_model.h"
-#include "trainer/step_plan.h"
+#include "trainer/collectives/collectives.h"
+#include "trainer/data/step_plan.h"
+#include "trainer/model/flat_model.h"
 #include "trainer/train.h"
 
 namespace gradus {

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "verify/grader.h"
-#include "verify/python_executor.h"
+#include "verify/answers/grader.h"
+#include "verify/python/python_executor.h"
 
 namespace gradus {
 

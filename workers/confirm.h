@@ -3,7 +3,7 @@
 
 #include "schemas/problem.h"
 #include "schemas/tree.h"
-#include "verify/python_executor.h"
+#include "verify/python/python_executor.h"
 #include "workers/environments/python_steps.h"
 
 namespace gradus {

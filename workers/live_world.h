@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "schemas/problem.h"
-#include "verify/grader.h"
-#include "verify/python_executor.h"
+#include "verify/answers/grader.h"
+#include "verify/python/python_executor.h"
+#include "workers/engine/engine.h"
 #include "workers/environments/python_steps.h"
-#include "workers/policy/engine.h"
-#include "workers/policy/tokenizer/tokenizer.h"
+#include "workers/models/tokenizer/tokenizer.h"
 #include "workers/search/options.h"
 #include "workers/search/world.h"
 

@@ -12,9 +12,9 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "verify/golden_programs.h"
-#include "verify/golden_set.h"
-#include "verify/grader.h"
+#include "verify/answers/golden_set.h"
+#include "verify/answers/grader.h"
+#include "verify/python/golden_programs.h"
 #include "workers/confirm.h"
 #include "workers/live_world.h"
 #include "workers/search/search.h"

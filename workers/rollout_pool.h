@@ -7,9 +7,9 @@
 
 #include "schemas/problem.h"
 #include "schemas/tree.h"
-#include "verify/python_executor.h"
+#include "verify/python/python_executor.h"
+#include "workers/engine/engine.h"
 #include "workers/environments/python_steps.h"
-#include "workers/policy/engine.h"
 #include "workers/search/options.h"
 
 namespace gradus {

@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <memory>
 
-#include "orchestrator/bench_rollout.h"
-#include "orchestrator/bench_sandbox.h"
-#include "orchestrator/bench_search.h"
-#include "orchestrator/bench_train.h"
+#include "orchestrator/bench/rollout.h"
+#include "orchestrator/bench/sandbox.h"
+#include "orchestrator/bench/search.h"
+#include "orchestrator/bench/train.h"
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
 

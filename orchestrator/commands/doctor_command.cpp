@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/health.h"
+#include "orchestrator/health/health.h"
 #include "schemas/base/error.h"
 
 namespace gradus {

@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/config.h"
-#include "orchestrator/evaluation.h"
+#include "orchestrator/measure/evaluation.h"
+#include "orchestrator/rounds/config.h"
 #include "schemas/base/log.h"
-#include "verify/grader.h"
-#include "workers/policy/hf_folder.h"
+#include "verify/answers/grader.h"
+#include "workers/models/hf_folder.h"
 #include "workers/rollout_pool.h"
 
 namespace gradus {

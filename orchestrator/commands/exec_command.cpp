@@ -16,7 +16,7 @@
 
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
-#include "verify/python_executor.h"
+#include "verify/python/python_executor.h"
 
 namespace gradus {
 namespace {

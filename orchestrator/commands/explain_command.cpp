@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/provenance.h"
-#include "orchestrator/tree_view.h"
+#include "orchestrator/inspect/provenance.h"
+#include "orchestrator/inspect/tree_view.h"
 
 namespace gradus {
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/fsck.h"
+#include "orchestrator/inspect/fsck.h"
 
 namespace gradus {
 namespace {

@@ -13,10 +13,10 @@
 
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
-#include "workers/policy/engine.h"
-#include "workers/policy/hf_folder.h"
-#include "workers/policy/model_config.h"
-#include "workers/policy/tokenizer/streaming_decoder.h"
+#include "workers/engine/engine.h"
+#include "workers/models/hf_folder.h"
+#include "workers/models/model_config.h"
+#include "workers/models/tokenizer/streaming_decoder.h"
 
 namespace gradus {
 namespace {

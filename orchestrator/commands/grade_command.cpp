@@ -9,9 +9,9 @@
 
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
-#include "verify/grader.h"
-#include "verify/grader_lines.h"
-#include "verify/python_executor.h"
+#include "verify/answers/grader.h"
+#include "verify/answers/grader_lines.h"
+#include "verify/python/python_executor.h"
 #include "verify/symbolic_grader.h"
 
 namespace gradus {

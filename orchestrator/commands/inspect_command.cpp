@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/run_reader.h"
-#include "orchestrator/tree_view.h"
+#include "orchestrator/inspect/run_reader.h"
+#include "orchestrator/inspect/tree_view.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/shard.h"

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/report.h"
-#include "orchestrator/run_reader.h"
+#include "orchestrator/inspect/report.h"
+#include "orchestrator/inspect/run_reader.h"
 
 namespace gradus {
 

@@ -4,15 +4,15 @@
 #include <optional>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/launch.h"
-#include "orchestrator/report.h"
-#include "orchestrator/round.h"
-#include "orchestrator/run_lock.h"
-#include "orchestrator/search_and_train_role.h"
-#include "orchestrator/stop_signal.h"
+#include "orchestrator/inspect/report.h"
+#include "orchestrator/launch/launch.h"
+#include "orchestrator/launch/run_lock.h"
+#include "orchestrator/launch/stop_signal.h"
+#include "orchestrator/rounds/round.h"
+#include "orchestrator/rounds/search_and_train_role.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "verify/grader.h"
+#include "verify/answers/grader.h"
 
 namespace gradus {
 namespace {

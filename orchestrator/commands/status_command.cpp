@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/run_reader.h"
+#include "orchestrator/inspect/run_reader.h"
 #include "schemas/base/error.h"
 
 namespace gradus {

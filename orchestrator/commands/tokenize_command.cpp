@@ -6,7 +6,7 @@
 
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
-#include "workers/policy/tokenizer/tokenizer.h"
+#include "workers/models/tokenizer/tokenizer.h"
 
 namespace gradus {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/json_rows.h"
+#include "orchestrator/selection/json_rows.h"
 #include "schemas/base/file.h"
 #include "trainer/train.h"
 

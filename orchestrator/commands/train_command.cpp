@@ -10,20 +10,20 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/comm/group_link.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/commands/train_arguments.h"
-#include "orchestrator/group_link.h"
-#include "orchestrator/launch.h"
-#include "orchestrator/stop_signal.h"
-#include "orchestrator/train_log.h"
+#include "orchestrator/launch/launch.h"
+#include "orchestrator/launch/stop_signal.h"
+#include "orchestrator/record/train_log.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
 #include "schemas/training_row.h"
-#include "trainer/rows.h"
+#include "trainer/data/rows.h"
 #include "trainer/train.h"
-#include "workers/policy/hf_folder.h"
-#include "workers/policy/tokenizer/tokenizer.h"
+#include "workers/models/hf_folder.h"
+#include "workers/models/tokenizer/tokenizer.h"
 
 namespace gradus {
 namespace {

@@ -7,9 +7,9 @@
 #include <thread>
 #include <vector>
 
-#include "orchestrator/coordinator.h"
-#include "orchestrator/mpi_session.h"
-#include "orchestrator/worker.h"
+#include "orchestrator/cluster/coordinator.h"
+#include "orchestrator/cluster/worker.h"
+#include "orchestrator/comm/mpi_session.h"
 #include "schemas/base/log.h"
 #include "tests/fakes/scripted_role.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "schemas/base/log.h"
-#include "verify/grader.h"
+#include "verify/answers/grader.h"
 
 namespace {
 

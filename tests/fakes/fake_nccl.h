@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "trainer/nccl_api.h"
+#include "trainer/collectives/nccl_api.h"
 
 namespace gradus::fake_nccl {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "schemas/base/seed.h"
-#include "trainer/collectives.h"
-#include "trainer/partial_sums.h"
+#include "trainer/collectives/collectives.h"
+#include "trainer/collectives/partial_sums.h"
 
 namespace gradus {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/round_metrics.h"
-#include "orchestrator/selection.h"
+#include "orchestrator/measure/round_metrics.h"
+#include "orchestrator/selection/selection.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
 #include "schemas/ledger.h"

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "orchestrator/transport.h"
-#include "orchestrator/worker.h"
+#include "orchestrator/cluster/worker.h"
+#include "orchestrator/comm/transport.h"
 #include "schemas/base/log.h"
 #include "tests/fakes/scripted_role.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "orchestrator/worker.h"
+#include "orchestrator/cluster/worker.h"
 
 namespace gradus {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "schemas/base/error.h"
-#include "trainer/collectives.h"
+#include "trainer/collectives/collectives.h"
 
 namespace gradus {
 

@@ -6,7 +6,7 @@
 
 #include "schemas/base/seed.h"
 #include "schemas/training_row.h"
-#include "workers/policy/hf_folder.h"
+#include "workers/models/hf_folder.h"
 
 namespace gradus {
 

@@ -9,20 +9,22 @@ function(gradus_fuzz name)
   target_link_libraries(fuzz_${name} PRIVATE fmt::fmt)
 endfunction()
 
-file(GLOB answers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/verify/answers/*.cpp)
-gradus_fuzz(grader ${answers} ${CMAKE_SOURCE_DIR}/verify/grader.cpp)
+file(GLOB answers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/verify/answers/*.cpp
+     ${CMAKE_SOURCE_DIR}/verify/answers/*/*.cpp)
+list(FILTER answers EXCLUDE REGEX "grader_lines|golden_set")
+gradus_fuzz(grader ${answers})
 target_link_libraries(fuzz_grader PRIVATE PkgConfig::GMP)
 
-set(tokenizer_sources added_tokens byte_alphabet merge_table metaspace pattern pattern_dialect strict_json symbol_merging
+set(tokenizer_sources added_tokens byte_alphabet merge_table metaspace pattern pattern_dialect  symbol_merging
                       text_normalizer text_splitter token_decoder token_frame tokenizer unicode_additions utf8)
-list(TRANSFORM tokenizer_sources PREPEND ${CMAKE_SOURCE_DIR}/workers/policy/)
+list(TRANSFORM tokenizer_sources PREPEND ${CMAKE_SOURCE_DIR}/workers/models/tokenizer/)
 list(TRANSFORM tokenizer_sources APPEND .cpp)
-gradus_fuzz(tokenizer ${tokenizer_sources} ${CMAKE_SOURCE_DIR}/schemas/base/file.cpp ${CMAKE_SOURCE_DIR}/schemas/base/utf8.cpp)
+gradus_fuzz(tokenizer ${tokenizer_sources} ${CMAKE_SOURCE_DIR}/schemas/base/file.cpp ${CMAKE_SOURCE_DIR}/schemas/base/utf8.cpp ${CMAKE_SOURCE_DIR}/schemas/base/strict_json.cpp)
 target_link_libraries(fuzz_tokenizer PRIVATE nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 
-set(model_sources config_file decoder_parts folder_weights model_config rope safetensors strict_json)
-list(TRANSFORM model_sources PREPEND ${CMAKE_SOURCE_DIR}/workers/policy/)
+set(model_sources config_file decoder_parts folder_weights model_config rope safetensors)
+list(TRANSFORM model_sources PREPEND ${CMAKE_SOURCE_DIR}/workers/models/)
 list(TRANSFORM model_sources APPEND .cpp)
 gradus_fuzz(model ${model_sources} ${CMAKE_SOURCE_DIR}/schemas/base/file.cpp ${CMAKE_SOURCE_DIR}/schemas/base/settings.cpp
-            ${CMAKE_SOURCE_DIR}/schemas/base/yaml_tree.cpp ${CMAKE_SOURCE_DIR}/schemas/base/utf8.cpp)
+            ${CMAKE_SOURCE_DIR}/schemas/base/yaml_tree.cpp ${CMAKE_SOURCE_DIR}/schemas/base/utf8.cpp ${CMAKE_SOURCE_DIR}/schemas/base/strict_json.cpp)
 target_link_libraries(fuzz_model PRIVATE nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::YAML)

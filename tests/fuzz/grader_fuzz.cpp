@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "verify/answers/extract.h"
-#include "verify/answers/parse.h"
-#include "verify/grader.h"
+#include "verify/answers/expression/parse.h"
+#include "verify/answers/grader.h"
+#include "verify/answers/reading/extract.h"
 
 namespace {
 

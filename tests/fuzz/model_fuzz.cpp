@@ -1,6 +1,6 @@
 // libFuzzer target: any bytes as model.safetensors, and any as config.json, are one Error or values
-// that can be read. The first byte chooses. Start from copies of the files in tests/policy/golden
-// with a byte 0 or 1 put before.
+// that can be read. The first byte chooses. Start from copies of the files in
+// tests/workers/models/golden with a byte 0 or 1 put before.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -9,9 +9,9 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "tests/fakes/temp_folder.h"
-#include "workers/policy/decoder_parts.h"
-#include "workers/policy/folder_weights.h"
-#include "workers/policy/model_config.h"
+#include "workers/models/decoder_parts.h"
+#include "workers/models/folder_weights.h"
+#include "workers/models/model_config.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // libFuzzer target: any bytes as tokenizer.json are one Error or a tokenizer that encodes and
-// decodes. Start from a copy of the tokenizer.json files in tests/policy/golden.
+// decodes. Start from a copy of the tokenizer.json files in tests/workers/models/golden.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -7,8 +7,8 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "tests/fakes/temp_folder.h"
-#include "workers/policy/tokenizer/tokenizer.h"
-#include "workers/policy/tokenizer/utf8.h"
+#include "workers/models/tokenizer/tokenizer.h"
+#include "workers/models/tokenizer/utf8.h"
 
 namespace {
 

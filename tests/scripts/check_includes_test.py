@@ -8,11 +8,20 @@ sys.dont_write_bytecode = True
 from check_includes import problems_of  # noqa: E402
 
 REPORTED = [
-    ("schemas/a.h", '#include "verify/grader.h"'),
-    ("workers/policy/a.h", '#include "workers/rollout.h"'),
+    ("schemas/a.h", '#include "verify/answers/grader.h"'),
+    ("workers/engine/a.h", '#include "workers/rollout_pool.h"'),
+    ("workers/models/a.cpp", '#include "workers/engine/engine.h"'),
+    ("workers/models/a.cpp", "#include <ATen/ATen.h>"),
+    ("workers/engine/a.cpp", "#include <torch/torch.h>"),
+    ("orchestrator/comm/a.cpp", '#include "orchestrator/cluster/roster.h"'),
+    ("orchestrator/cluster/a.cpp", '#include "orchestrator/rounds/campaign.h"'),
+    ("orchestrator/rounds/a.cpp", '#include "orchestrator/comm/transport.h"'),
+    ("orchestrator/inspect/a.cpp", '#include "orchestrator/comm/transport.h"'),
+    ("trainer/options.h", '#include "trainer/train.h"'),
+    ("trainer/model/a.cpp", '#include "trainer/train.h"'),
     ("workers/a.cpp", '#include "trainer/train.h"'),
     ("trainer/a.cpp", '#include "workers/search/mcts.h"'),
-    ("verify/a.cpp", '#include "orchestrator/protocol.h"'),
+    ("verify/a.cpp", '#include "orchestrator/cluster/protocol.h"'),
     ("schemas/a.cpp", '#include "tree.h"'),
     ("workers/a.cpp", "#include <mpi.h>"),
     ("orchestrator/a.cpp", "#include <ATen/ATen.h>"),
@@ -23,9 +32,11 @@ REPORTED = [
     ("workers/a.cpp", "#include <seccomp.h>"),
 ]
 PASSED = [
-    ("workers/a.cpp", '#include "workers/policy/engine.h"\n#include "verify/grader.h"'),
-    ("trainer/a.cpp", '#include "workers/policy/model.h"\n#include <nccl.h>'),
-    ("orchestrator/a.cpp", '#include "trainer/train.h"\n#include <mpi.h>'),
+    ("workers/a.cpp", '#include "workers/engine/engine.h"\n#include "verify/answers/grader.h"'),
+    ("trainer/a.cpp", '#include "trainer/model/model.h"\n#include <nccl.h>'),
+    ("orchestrator/rounds/a.cpp", '#include "trainer/train.h"\n#include "workers/rollout_pool.h"'),
+    ("orchestrator/comm/a.cpp", "#include <mpi.h>"),
+    ("trainer/data/a.h", '#include "trainer/options.h"'),
     ("workers/a.cpp", '// fork() and #include <mpi.h> are for others'),
     ("workers/a.cpp", 'Log("fork() failed");'),
     ("workers/a.cpp", "tree.clone(); other->clone();"),

@@ -19,7 +19,7 @@ const char* const kFamilies[] = {"tiny_qwen2", "tiny_qwen3", "tiny_llama3", "tin
 
 // A tiny model in double, so that finite differences are sharp.
 Model DoubleModel(bool value_head, const char* family = "tiny_qwen2") {
-  Model model = LoadModel(fs::path(GRADUS_SOURCE_DIR) / "tests/policy/golden" / family);
+  Model model = LoadModel(fs::path(GRADUS_SOURCE_DIR) / "tests/workers/models/golden" / family);
   if (value_head) {
     AddValueHead(model, 4);
     model.value_weight.mul_(20);  // Scores far apart.

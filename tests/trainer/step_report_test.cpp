@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "schemas/base/error.h"
-#include "trainer/tree_sum.h"
+#include "trainer/collectives/tree_sum.h"
 
 namespace gradus {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <optional>
 
-#include "tests/verify/executor_bench.h"
-#include "tests/verify/grader_table.h"
-#include "verify/answers/parse.h"
+#include "tests/verify/answers/grader_table.h"
+#include "tests/verify/python/executor_bench.h"
+#include "verify/answers/expression/parse.h"
 #include "verify/answers/sympy_program.h"
 
 using namespace gradus;

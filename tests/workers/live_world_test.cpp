@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "tests/fakes/temp_folder.h"
-#include "workers/policy/hf_folder.h"
+#include "workers/models/hf_folder.h"
 
 using namespace gradus;
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "verify/answers/compare_parts.h"
-#include "verify/answers/screen.h"
-#include "verify/answers/shape.h"
+#include "verify/answers/expression/screen.h"
+#include "verify/answers/expression/shape.h"
 
 namespace gradus {
 namespace {

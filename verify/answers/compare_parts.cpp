@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "verify/answers/shape.h"
+#include "verify/answers/expression/shape.h"
 
 namespace gradus {
 namespace {

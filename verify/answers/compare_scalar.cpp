@@ -2,11 +2,11 @@
 #include <cmath>
 
 #include "verify/answers/compare.h"
-#include "verify/answers/exact.h"
-#include "verify/answers/sampled_value.h"
-#include "verify/answers/screen.h"
-#include "verify/answers/shape.h"
-#include "verify/answers/spelling.h"
+#include "verify/answers/expression/exact.h"
+#include "verify/answers/expression/sampled_value.h"
+#include "verify/answers/expression/screen.h"
+#include "verify/answers/expression/shape.h"
+#include "verify/answers/expression/spelling.h"
 
 namespace gradus {
 namespace {

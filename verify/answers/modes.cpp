@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "verify/answers/characters.h"
-#include "verify/answers/extract.h"
-#include "verify/answers/sampled_value.h"
+#include "verify/answers/expression/characters.h"
+#include "verify/answers/expression/sampled_value.h"
+#include "verify/answers/reading/extract.h"
 
 namespace gradus {
 namespace {

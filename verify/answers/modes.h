@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "verify/grader.h"
+#include "verify/answers/grader.h"
 
 namespace gradus {
 

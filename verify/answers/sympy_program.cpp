@@ -4,8 +4,8 @@
 
 #include <map>
 
-#include "verify/answers/characters.h"
-#include "verify/answers/exact.h"
+#include "verify/answers/expression/characters.h"
+#include "verify/answers/expression/exact.h"
 
 namespace gradus {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "schemas/verdict.h"
-#include "verify/answers/expr.h"
+#include "verify/answers/expression/expr.h"
 
 namespace gradus {
 

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "verify/python_executor.h"
+#include "verify/python/python_executor.h"
 
 namespace gradus {
 

@@ -7,8 +7,8 @@
 #include "schemas/base/settings.h"
 #include "schemas/problem.h"
 #include "schemas/tree.h"
-#include "verify/grader.h"
-#include "verify/python_executor.h"
+#include "verify/answers/grader.h"
+#include "verify/python/python_executor.h"
 #include "workers/environments/observation.h"
 #include "workers/search/options.h"
 

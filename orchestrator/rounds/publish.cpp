@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "orchestrator/measure/round_metrics.h"
+#include "orchestrator/rounds/part.h"
+#include "orchestrator/rounds/phases.h"
+#include "orchestrator/rounds/round.h"
+#include "schemas/base/file.h"
+#include "schemas/base/log.h"
+#include "schemas/manifest.h"
+#include "workers/models/hf_folder.h"
+
+namespace gradus {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+std::vector<PartId> PartsOf(const Campaign& c, RoundIndex round) {
+  std::vector<PartId> parts;
+  if (round > 0) parts = RolloutParts(c.config, round);
+  parts.push_back({round, "evaluate"});
+  parts.push_back({round, "control"});
+  return parts;
+}
+
+// What the round is, without clocks and hosts: equal on any number of ranks and after any
+// interruption.
+std::string RoundDigest(const Campaign& c, RoundIndex round) {
+  std::string content;
+  for (const PartId& part : PartsOf(c, round)) {
+    content += part.name + " " + ContentDigest(c.recorder.Trees(part)) + "\n";
+  }
+  for (const auto& file : {c.files.Sft(round), c.files.Pairs(round), c.files.HeldOutPairs(round),
+                           c.files.Eval(round)}) {
+    if (fs::exists(file)) content += file.filename().string() + " " + Sha256File(file) + "\n";
+  }
+  for (const auto& model : {c.files.Policy(round), c.files.Ppm(round), c.files.Control(round)}) {
+    if (fs::exists(model)) content += model.filename().string() + " " + ModelDigest(model) + "\n";
+  }
+  return Sha256(content);
+}
+
+double Seconds(const std::map<std::string, double>& phases, std::string_view prefix) {
+  double sum = 0;
+  for (const auto& [name, seconds] : phases) {
+    if (name.starts_with(prefix)) sum += seconds;
+  }
+  return sum;
+}
+
+void AddSearch(const Campaign& c, RoundIndex round, ordered_json& metrics) {
+  const std::vector<Tree> trees = RolloutTrees(c, round);
+  metrics.update(ToJson(MeasureTrees(trees, c.problems)));
+  double generate = 0, execute = 0, score = 0;
+  for (const Tree& tree : trees) {
+    generate += tree.cost.generate_s;
+    execute += tree.cost.execute_s;
+    score += tree.cost.score_s;
+  }
+  const std::map<std::string, double> phases = c.recorder.Seconds(round);
+  ordered_json& cost = metrics["cost"];
+  const double search = Seconds(phases, "rollout") + Seconds(phases, "hard");
+  cost["search_s"] = search;
+  cost["train_s"] = Seconds(phases, "train_");
+  cost["evaluate_s"] = Seconds(phases, "evaluate") + Seconds(phases, "control");
+  // Summed over the problems in flight, so they exceed the wall clock: shares of what a problem
+  // waits for.
+  cost["waited_s"] = {{"generate", generate}, {"execute", execute}, {"score", score}};
+  const double solved = metrics["coverage"].value("solved", 0.0);
+  if (solved > 0) cost["seconds_per_solved"] = search / solved;
+}
+
+// The round's row of the report.
+ordered_json Metrics(const Campaign& c, RoundIndex round) {
+  ordered_json metrics = {{"round", round}};
+  if (round > 0) AddSearch(c, round, metrics);
+  if (fs::exists(c.files.Eval(round)))
+    metrics["eval"] = ordered_json::parse(ReadFile(c.files.Eval(round)));
+  const fs::path selection = c.files.Selection(round) / "summary.json";
+  if (fs::exists(selection)) metrics["selection"] = ordered_json::parse(ReadFile(selection));
+  for (const char* name : {"train_bootstrap", "train_policy", "train_control", "train_ppm"}) {
+    const fs::path file = c.files.Round(round) / (std::string(name) + ".json");
+    if (fs::exists(file)) metrics["training"][name] = ordered_json::parse(ReadFile(file));
+  }
+  if (fs::exists(c.files.Ppm(round))) {
+    const TrainReport report = ParseTrainReport(ReadFile(c.files.Round(round) / "train_ppm.json"));
+    ordered_json& ppm = metrics["ppm"];
+    if (report.held_out_pairs > 0) ppm["pair_accuracy"] = report.pair_accuracy;
+    ppm["pairs"] = metrics["selection"]["pairs"];
+    ppm["held_out_pairs"] = report.held_out_pairs;
+  }
+  if (metrics.contains("selection")) metrics["sft_rows"] = metrics["selection"]["sft_rows"];
+  metrics["workers_lost"] = c.recorder.workers_lost();
+  metrics["abandoned"] = c.recorder.Abandoned(round);
+  metrics["phases"] = c.recorder.Seconds(round);
+  return metrics;
+}
+
+}  // namespace
+
+void RefreshSummaries(const RunFiles& files) {
+  const RoundIndex last = LastPublished(files);
+  if (last < 0) return;
+  std::string lines;
+  for (RoundIndex round = 0; round <= last; ++round) {
+    lines += ReadManifest(files.Manifest(round)).metrics + "\n";
+  }
+  WriteFileAtomically(files.Metrics(), lines);
+  WriteFileAtomically(files.Current(), fmt::format("{}\n", last));
+}
+
+void Publish(Campaign& c, RoundIndex round) {
+  if (fs::exists(c.files.Manifest(round))) return;
+  std::error_code ignored;
+  fs::remove_all(c.files.Trainer(round), ignored);
+  Manifest manifest;
+  manifest.round = round;
+  manifest.run_id = c.recorder.run_id();
+  manifest.config_digest = c.config_digest;
+  if (round > 0) manifest.parent_sha256 = Sha256File(c.files.Manifest(round - 1));
+  manifest.content_digest = RoundDigest(c, round);
+  manifest.files = ListFiles(c.files.Round(round));
+  manifest.metrics = Metrics(c, round).dump();
+  WriteManifest(c.files.Manifest(round), manifest);
+  RefreshSummaries(c.files);
+  c.recorder.NotePublished(round, Sha256File(c.files.Manifest(round)));
+}
+
+}  // namespace gradus

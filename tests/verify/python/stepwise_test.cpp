@@ -1,0 +1,181 @@
+// Steps from kept states give what whole programs from a clean start give.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/verify/python/executor_bench.h"
+#include "verify/python/golden_programs.h"
+
+using namespace gradus;
+
+namespace {
+
+void CheckSame(const ExecResult& step, const ExecResult& whole) {
+  CHECK(std::string(ToString(step.outcome)) == ToString(whole.outcome));
+  CHECK(step.output == whole.output);
+  CHECK(step.value == whole.value);
+  CHECK(step.error == whole.error);
+  CHECK(step.error_step == whole.error_step);
+}
+
+}  // namespace
+
+TEST_CASE("A step from a kept state is the whole program's result") {
+  Bench bench(1, {"random"});
+  const std::vector<std::vector<std::string>> programs = {
+      {"x = 1", "x += 1\nprint(x)", "x * 10"},
+      {"def f(n):\n  return 1 // n", "print('a')", "f(0)"},
+      {"import random\nrandom.seed(3)", "a = random.random()", "(a, random.random())"},
+      {"import random", "random.random()", "random.random()"},
+      {"x = 1", "if x:", "  print('in the next step')"},
+      {"if 0: pass", "else: print('else of an earlier step')"},
+      {"x = (", "1)", "x"},
+      {"print('never')", "x = = 1"},
+      {"x = 1", "x = = 1"},
+      {"1 / 0", "print('never')"},
+      {"1 / 0", "x = = 1"},
+      {"from __future__ import annotations", "def f(x: q): pass", "f.__annotations__"},
+      {"x = 1", "from __future__ import annotations"},
+      {"x = 1", "global x"},
+      {"import io, sys\nsys.stdout = io.StringIO()", "print('hidden')", "sys.stdout.getvalue()"},
+      {"f = open('/dev/null')", "f.fileno()"},
+      {"import os", "os.open('/dev/null', 0)", "os.open('/dev/null', 0)"},
+      {"import threading\nt = threading.Timer(0.1, print, ['late'])\nt.start()", "print('early')"},
+      {"import signal\nsignal.signal(signal.SIGALRM, lambda *a: print('ring'))\n"
+       "signal.setitimer(signal.ITIMER_REAL, 0.1)",
+       "import time\ntime.sleep(0.3)"},
+      {"import signal\nsignal.signal(signal.SIGTERM, lambda *a: print('term'))",
+       "signal.raise_signal(15)", "print('on')"},
+      {"import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])",
+       "sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))"},
+      {"import signal\nsignal.signal(signal.SIGCHLD, lambda *a: print('child'))",
+       "signal.raise_signal(signal.SIGCHLD)"},
+      {"print('x' * 40000)", "print('y' * 40000)"},
+      {"class A:\n  def __del__(self): print('gone')", "a = A()", "del a\nprint('end')"},
+      {"raise SystemExit(0)", "print('never')"},
+      {"import sys", "sys.exit('why')"},
+      {"", "", "1"},
+      {"x = {1, 2}", "import os\ntry:\n  os.fork()\nexcept OSError as e: print(e.errno)", "len(x)"},
+      {"import sys\nsys.setrecursionlimit(5000)", "def f(n): return n and f(n - 1)", "f(4000)"},
+      {"'''doc'''", "__doc__"},
+      {"import os, sys\nsys.stdout.write('12')\nos.close(1)", "pass"},
+      {"import os\nos.dup2(1, 2)\nos.write(2, b'err')", "os.write(2, b'more')"},
+      {"print(1, end='')", "print(2, end='')", "print(3)"},
+      {"import os\nos.write(1, b'raw ')", "print('text')"},
+      {"a = bytearray(10**8)", "len(a)"},
+      {"a = 1", "b = bytearray(10**11)"},
+  };
+  for (const auto& steps : programs) {
+    CAPTURE(steps[0]);
+    const ExecResult whole = bench.RunSteps(steps);
+    // Run whole, then by a prefix that is made for it, then from the one that was kept.
+    for (int i = 0; i < 3; ++i) CheckSame(bench.Step(steps), whole);
+  }
+}
+
+TEST_CASE("Siblings do not see each other") {
+  Bench bench;
+  const std::vector<std::string> prefix = {"x = [1]", "x.append(2)"};
+  for (int i = 0; i < 20; ++i) {
+    const auto result =
+        bench.Step({prefix[0], prefix[1], "x.append(" + std::to_string(i) + ")\nx"});
+    CHECK(result.value == "[1, 2, " + std::to_string(i) + "]");
+  }
+}
+
+TEST_CASE("A whole tree of steps gives the same in any order") {
+  Bench bench(2);
+  std::vector<Program> programs;
+  for (int a = 0; a < 3; ++a) {
+    for (int b = 0; b < 3; ++b) {
+      for (int c = 0; c < 3; ++c) {
+        programs.push_back({{"x = " + std::to_string(a), "x = x * 3 + " + std::to_string(b),
+                             "print(x * 3 + " + std::to_string(c) + ")"},
+                            {}});
+      }
+    }
+  }
+  std::reverse(programs.begin() + 5, programs.end() - 5);
+  std::vector<ExecResult> results(programs.size());
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    bench.executor->Step(programs[i], Limits(10),
+                         [&, i](ExecResult r) { results[i] = std::move(r); });
+  }
+  bench.io.run();
+  const auto wholes = bench.RunAll(programs, Limits(10));
+  for (std::size_t i = 0; i < programs.size(); ++i) CheckSame(results[i], wholes[i]);
+}
+
+TEST_CASE("A step that never ends takes its family with it, and the next one runs again") {
+  Bench bench;
+  const std::vector<std::string> prefix = {"x = 1\nprint('p', flush=True)"};
+  for (int i = 0; i < 3; ++i) CHECK(bench.Step({prefix[0], "x"}).value == "1");
+  const auto endless = bench.Step(
+      {prefix[0], "print('on', flush=True)\nimport time\ntime.sleep(60)"}, {}, Limits(0.5));
+  CHECK(endless.outcome == Outcome::kWallTimeout);
+  CHECK(endless.output == "p\non\n");
+  CHECK(endless.wall_s < 1.0);
+  const auto flood = bench.Step({prefix[0], "while True: print('flood')"});
+  CHECK(flood.outcome == Outcome::kOutputLimit);
+  CHECK(flood.output.size() == 64 << 10);
+  CHECK(bench.Step({prefix[0], "x + 1"}).value == "2");
+}
+
+TEST_CASE("A prefix that never ends is judged as the program") {
+  Bench bench;
+  const auto result =
+      bench.Step({"print('on', flush=True)\nwhile True: pass", "print('never')"}, {}, Limits(0.4));
+  CHECK(result.outcome == Outcome::kWallTimeout);
+  CHECK(result.output == "on\n");
+  CHECK(bench.Run("print('pong')").output == "pong\n");
+}
+
+TEST_CASE("A hostile prefix cannot forge, hold or outlive its steps") {
+  Bench bench;
+  // Writes to every descriptor, its own control socket among them, once it serves.
+  const std::string writes_all =
+      "import os\nfor fd in range(3, 64):\n  try: os.write(fd, b'X' + bytes(23))\n"
+      "  except OSError: pass\n";
+  for (int i = 0; i < 3; ++i) {
+    const auto result = bench.Step({writes_all, "print('step')"});
+    CHECK(result.outcome == Outcome::kProtocolViolation);
+  }
+  // Claims to be ready before it is, then stays.
+  const std::string early =
+      "import os, time\ntry: os.write(63, b'R0')\nexcept OSError: pass\ntime.sleep(0.3)\n";
+  const auto result = bench.Step({early, "print('step')"});
+  CHECK(result.output == "step\n");
+  CHECK(bench.Run("print('pong')").output == "pong\n");
+}
+
+TEST_CASE("More prefixes than are kept are run again") {
+  Bench bench;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 40; ++i) {
+      const auto result = bench.Step({"x = " + std::to_string(i), "y = x + 1", "print(x, y)"});
+      CHECK(result.output == std::to_string(i) + " " + std::to_string(i + 1) + "\n");
+    }
+  }
+}
+
+TEST_CASE("Allowed steps hold for steps from kept states too") {
+  Bench bench;
+  const std::vector<std::string> allowed = {"x = 1", "y = x * 3", "print(y)"};
+  CHECK(bench.Step({"x = 1", "y = x*3", "print(y)"}, allowed).output == "3\n");
+  const auto refused = bench.Step({"x = 1", "y = x*3", "print(x)"}, allowed);
+  CHECK(refused.error == "NotAllowed: statement is not one of the allowed steps");
+  CHECK(refused.error_step == 2);
+}
+
+TEST_CASE("The golden programs pass at every level that works here") {
+  for (const char* level : {"auto", "L2", "L1", "L0"}) {
+    try {
+      Bench bench(1, {}, level);
+      CHECK_NOTHROW(CheckGoldenPrograms(bench.io, *bench.executor));
+    } catch (const std::exception& error) {
+      MESSAGE("skipped at " << level << ": " << std::string(error.what()));
+    }
+  }
+}
