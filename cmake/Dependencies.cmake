@@ -1,21 +1,6 @@
 # Everything gradus links, as imported targets. Debian packages for all but libtorch and NCCL, which
 # come from the PyPI wheel of torch (GRADUS_TORCH names its site-packages folder).
-find_package(PkgConfig REQUIRED)
-find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
-find_package(OpenSSL REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(CLI11 REQUIRED)
-pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
-pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
-pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(GMP REQUIRED IMPORTED_TARGET gmp)
-pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
-pkg_check_modules(PROTOBUF REQUIRED IMPORTED_TARGET protobuf-lite)
-find_program(GRADUS_PROTOC protoc REQUIRED)
-find_package(MPI REQUIRED COMPONENTS C)
-set(HDF5_PREFER_PARALLEL FALSE)
-find_package(HDF5 REQUIRED COMPONENTS C)
+include(Packages)
 
 add_library(gradus_hdf5 INTERFACE)
 target_include_directories(gradus_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})

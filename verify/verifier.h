@@ -21,7 +21,8 @@ struct ExecLimits;
 struct State {
   std::string context;  // What comes before the first step and is not the candidate's: a header.
   std::vector<std::string> steps;
-  std::string answer;  // The result the candidate claims; "" while it claims none.
+  std::string answer;    // The result the candidate claims; "" while it claims none.
+  std::string response;  // With an answer: all that was written behind the prompt, as text.
   // Non-empty: each top-level statement of a step must equal one of these (python only).
   std::vector<std::string> allowed_steps;
 };
@@ -51,6 +52,12 @@ struct Checked {
   Judgement judgement;
 };
 
+// What was run so far.
+struct VerifierCounters {
+  std::uint64_t programs = 0;
+  double cpu_s = 0;
+};
+
 // What a worker asks of Python, a prover, or a user's own checker. The calls return at once; `done`
 // is called exactly once per call, at once or later on the io_context's thread, in any order. One
 // thread only.
@@ -68,6 +75,8 @@ class Verifier {
   // Runs what it must accept and what it must reject; blocks, driving `io`. Throws Error naming the
   // first case that went wrong: such a verifier must not label anything.
   virtual void CheckGolden(asio::io_context& io) = 0;
+  // Any thread may ask.
+  virtual VerifierCounters Counters() const = 0;
 };
 
 }  // namespace gradus

@@ -4,14 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "schemas/base/error.h"
 #include "schemas/base/log.h"
 #include "workers/search/await.h"
 
 namespace gradus {
 namespace {
 
-// The nodes of the path to `leaf` whose program holds all code of its block: those that closed one,
-// and the last that ran any.
+// The nodes of the path to `leaf` whose states hold all that ran: those behind which the world
+// wrote what it saw, and the last that ran.
 std::vector<std::int32_t> BlockEnds(const Tree& tree, std::int32_t leaf) {
   std::vector<std::int32_t> ends;
   bool last = true;
@@ -24,41 +25,50 @@ std::vector<std::int32_t> BlockEnds(const Tree& tree, std::int32_t leaf) {
   return ends;
 }
 
-bool SameAsSeen(const Node& node, const ExecResult& result, const EnvironmentOptions& environment) {
-  if (node.exec_outcome != ToString(result.outcome)) return false;
-  if (node.output.empty()) return true;
-  const std::string shown = OutputText(environment, result);
-  return node.output == shown || node.output == marker::kEndOfCode + shown;
+StepReading ReadNode(const Environment& environment, const Node& node) {
+  return environment.Read({node.text, false});
+}
+
+State StateOf(const Environment& environment, const Problem& problem, const Tree& tree,
+              std::int32_t node) {
+  const Node& end = tree.nodes[node];
+  State state = environment.StateAt(problem, tree, end.parent);
+  std::string source = ReadNode(environment, end).source;
+  if (!source.empty()) state.steps.push_back(std::move(source));
+  return state;
+}
+
+bool SameAsSeen(const Environment& environment, const Node& node, const Report& report) {
+  if (report.end == End::kBroken) Fail("the verifier is broken here: {}", report.outcome);
+  if (node.exec_outcome != report.outcome) return false;
+  return node.output.empty() ||
+         node.output == environment.Observe(ReadNode(environment, node), report);
 }
 
 }  // namespace
 
-asio::awaitable<void> Confirm(Tree& tree, Executor& executor, const ExecLimits& limits,
-                              const EnvironmentOptions& environment, AnswerRule rule,
-                              const Problem& problem) {
+asio::awaitable<void> Confirm(Tree& tree, Verifier& verifier, const ExecLimits& limits,
+                              const Environment& environment, const Problem& problem) {
   std::map<std::int32_t, bool> confirmed;  // By block end: many trajectories share one.
   for (std::int32_t i = 0; i < std::ssize(tree.nodes); ++i) {
     if (tree.nodes[i].judgement.verdict != Verdict::kCorrect) continue;
     for (std::int32_t end : BlockEnds(tree, i)) confirmed.emplace(end, false);
   }
-  std::vector<Program> programs;
+  if (confirmed.empty()) co_return;
+  std::vector<State> states;
   for (const auto& [end, unused] : confirmed) {
-    Program program{BlockSteps(tree, tree.nodes[end].parent), problem.allowed_steps};
-    const StepReading reading = ReadStep(tree.nodes[end].text, rule);
-    if (!reading.code.empty()) program.steps.push_back(reading.code);
-    programs.push_back(std::move(program));
+    states.push_back(StateOf(environment, problem, tree, end));
   }
-  if (programs.empty()) co_return;
   const double start = MonotonicSeconds();
-  tree.cost.programs += static_cast<std::uint32_t>(programs.size());
-  std::vector<ExecResult> results =
-      co_await AwaitAll<ExecResult>(programs.size(), [&](std::size_t i, auto done) {
-        executor.Check(std::move(programs[i]), limits, std::move(done));
+  tree.cost.programs += static_cast<std::uint32_t>(states.size());
+  const std::vector<Checked> checked =
+      co_await AwaitAll<Checked>(states.size(), [&](std::size_t i, auto done) {
+        verifier.Check(std::move(states[i]), nullptr, limits, std::move(done));
       });
   tree.cost.execute_s += MonotonicSeconds() - start;
-  auto result = results.begin();
+  auto one = checked.begin();
   for (auto& [end, same] : confirmed) {
-    same = SameAsSeen(tree.nodes[end], *result++, environment);
+    same = SameAsSeen(environment, tree.nodes[end], one++->report);
   }
   for (std::int32_t i = 0; i < std::ssize(tree.nodes); ++i) {
     Judgement& judgement = tree.nodes[i].judgement;

@@ -4,15 +4,16 @@
 #include "schemas/problem.h"
 #include "schemas/tree.h"
 #include "verify/python/python_executor.h"
-#include "workers/environments/python_steps.h"
+#include "verify/verifier.h"
+#include "workers/environments/environment.h"
 
 namespace gradus {
 
-// What a search saw step by step is not yet a label: runs the code of every correct trajectory of a
-// finished tree again, each block whole and from a clean start. A trajectory whose blocks do not
-// end and print as they did in the search becomes unverifiable ("recheck-differs").
-asio::awaitable<void> Confirm(Tree& tree, Executor& executor, const ExecLimits& limits,
-                              const EnvironmentOptions& environment, AnswerRule rule,
-                              const Problem& problem);
+// What a search saw step by step is not yet a label: has the verifier run the states that every
+// correct trajectory of a finished tree rests on again, each whole and from a clean start. A
+// trajectory whose states do not end and show as they did in the search becomes unverifiable
+// ("recheck-differs"). Throws Error when the verifier is broken.
+asio::awaitable<void> Confirm(Tree& tree, Verifier& verifier, const ExecLimits& limits,
+                              const Environment& environment, const Problem& problem);
 
 }  // namespace gradus

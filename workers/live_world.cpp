@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "verify/symbolic_grader.h"
 #include "workers/search/await.h"
 
 namespace gradus {
@@ -26,15 +26,32 @@ int FailuresInARow(const Tree& tree, std::int32_t node) {
   return failures;
 }
 
+void RequireSound(const Report& report) {
+  if (report.end != End::kBroken) return;
+  Fail("the verifier is broken here: {}{}{}", report.outcome, report.error.empty() ? "" : ": ",
+       report.error);
+}
+
+// All that was written behind the prompt, up to and with a candidate below the tree.
+std::string Response(const Tree& tree, const Node& candidate) {
+  std::string response;
+  for (std::int32_t step : PathTo(tree, candidate.parent)) {
+    response += tree.nodes[step].text + tree.nodes[step].output;
+  }
+  return response + candidate.text;
+}
+
 }  // namespace
 
 LiveWorld::LiveWorld(const Services& services, const Problem& problem, SearchCost& cost)
-    : services_(services), problem_(problem), gold_(ReadGold(problem.answer)), cost_(cost) {
-  for (const char* stop : {marker::kEndOfStep, marker::kEndOfCode, marker::kEndOfAnswer}) {
-    if (const auto id = services.tokenizer.IdOf(stop)) stop_ids_.push_back(*id);
+    : services_(services), problem_(problem), cost_(cost), stop_ids_(services.tokenizer.EosIds()) {
+  for (const std::string& stop : services.environment.Stops()) {
+    if (const auto id = services.tokenizer.IdOf(stop)) {
+      stop_ids_.push_back(*id);
+    } else {
+      stop_texts_.push_back(stop);
+    }
   }
-  const std::vector<TokenId>& eos = services.tokenizer.EosIds();
-  stop_ids_.insert(stop_ids_.end(), eos.begin(), eos.end());
 }
 
 const SequencePtr& LiveWorld::SequenceOf(const Tree& tree, std::int32_t node) {
@@ -58,8 +75,9 @@ asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
         GenerateRequest request;
         request.context = SequenceOf(tree, p.node);
         request.samples = p.samples;
-        request.max_tokens = services_.environment.max_step_tokens;
+        request.max_tokens = services_.max_step_tokens;
         request.stop_ids = stop_ids_;
+        request.stop_texts = stop_texts_;
         request.sampling = {p.temperature, services_.search.top_p, services_.search.top_k,
                             services_.search.min_p};
         request.seed = p.seed;
@@ -84,104 +102,121 @@ asio::awaitable<std::vector<std::vector<Node>>> LiveWorld::Propose(
   co_return result;
 }
 
-asio::awaitable<void> LiveWorld::GradeAnswers(std::vector<Node*> nodes) {
-  if (nodes.empty()) co_return;
-  std::vector<Judgement> judgements =
-      co_await AwaitAll<Judgement>(nodes.size(), [&](std::size_t i, auto done) {
-        GradeWithAlgebra(services_.executor, gold_, nodes[i]->answer,
-                         {services_.environment.grader, {}}, std::move(done));
-      });
-  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i]->judgement = std::move(judgements[i]);
+bool LiveWorld::Finishes(const Node& candidate) const {
+  return services_.environment.Finishes(candidate.text);
 }
 
-void LiveWorld::ReadExecution(const Tree& tree, const ExecResult& result, bool closes_block,
-                              Node& node) const {
-  node.exec_outcome = ToString(result.outcome);
-  const bool failed = Failed(result, services_.search.error_rule);
-  if (failed && FailuresInARow(tree, node.parent) + 1 >= services_.search.errors_threshold) {
-    node.kind = NodeKind::kFailed;
-    node.judgement.reason = result.error.empty() ? node.exec_outcome : result.error;
-    return;
+// Where the report of `source` on this ground is, or will be.
+Report* LiveWorld::ReportOf(const Ground& ground, const std::string& source,
+                            std::vector<Missing>& missing) {
+  const auto [entry, fresh] = reports_.try_emplace(ground.text + source);
+  Report* report = &entry->second;
+  if (!fresh) return report;
+  if (entry->first.empty()) {  // Where nothing runs, nothing is shown and nothing can fail.
+    report->end = End::kFine;
+    report->outcome = ToString(Outcome::kOk);
+    return report;
   }
-  node.kind = NodeKind::kStep;
-  if (!closes_block && !failed) return;
-  node.output = OutputText(services_.environment, result);
-  // A failed step that may go on closes its block itself (released code, errors_threshold > 1).
-  if (failed && !closes_block) node.output = marker::kEndOfCode + node.output;
-  node.output_tokens = services_.tokenizer.Encode(node.output);
+  State state = ground.state;
+  if (!source.empty()) state.steps.push_back(source);
+  missing.push_back({std::move(state), report});
+  return report;
 }
 
-// Where the result of `code` below this block is, or will be.
-ExecResult* LiveWorld::ResultOf(const BlockCode& block, const std::string& code,
-                                std::vector<Missing>& missing) {
-  const auto [entry, fresh] = executed_.try_emplace(block.text + code);
-  ExecResult* result = &entry->second;
-  if (!fresh) return result;
-  if (entry->first.empty()) {  // Without any code nothing is printed and nothing can fail.
-    result->outcome = Outcome::kOk;
-    return result;
+std::vector<LiveWorld::Candidate> LiveWorld::Read(const Tree& tree, const std::vector<Node>& nodes,
+                                                  std::vector<Missing>& missing) {
+  const std::vector<TokenId>& eos = services_.tokenizer.EosIds();
+  std::vector<Candidate> candidates(nodes.size());
+  Ground ground;  // Mostly all candidates are siblings.
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Node& node = nodes[i];
+    Sample sample{node.text, false};
+    sample.ended =
+        !node.tokens.empty() && std::find(eos.begin(), eos.end(), node.tokens.back()) != eos.end();
+    if (sample.ended) {
+      sample.text.remove_suffix(services_.tokenizer.Decode({node.tokens.back()}).size());
+    }
+    candidates[i].reading = services_.environment.Read(sample);
+    if (!candidates[i].reading.runs) continue;
+    if (node.parent != ground.parent) {
+      ground.parent = node.parent;
+      ground.state = services_.environment.StateAt(problem_, tree, node.parent);
+      ground.text = Joined(ground.state.steps);
+    }
+    candidates[i].report = ReportOf(ground, candidates[i].reading.source, missing);
   }
-  Program program;
-  program.steps.reserve(block.steps.size() + 1);
-  program.steps = block.steps;
-  if (!code.empty()) program.steps.push_back(code);
-  program.allowed_steps = problem_.allowed_steps;
-  missing.push_back({std::move(program), result});
-  return result;
+  return candidates;
 }
 
-asio::awaitable<void> LiveWorld::RunMissing(std::vector<Missing> missing) {
+asio::awaitable<void> LiveWorld::Run(std::vector<Missing> missing) {
   if (missing.empty()) co_return;
   cost_.programs += static_cast<std::uint32_t>(missing.size());
   const double start = MonotonicSeconds();
-  std::vector<ExecResult> results =
-      co_await AwaitAll<ExecResult>(missing.size(), [&](std::size_t i, auto done) {
-        services_.executor.Step(std::move(missing[i].program), services_.limits, std::move(done));
+  std::vector<Report> reports =
+      co_await AwaitAll<Report>(missing.size(), [&](std::size_t i, auto done) {
+        services_.verifier.Step(std::move(missing[i].state), services_.limits, std::move(done));
       });
   cost_.execute_s += MonotonicSeconds() - start;
-  for (std::size_t i = 0; i < missing.size(); ++i) *missing[i].result = std::move(results[i]);
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    RequireSound(reports[i]);
+    *missing[i].report = std::move(reports[i]);
+  }
 }
 
-asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& candidates) {
-  std::vector<Run> runs(candidates.size());
+// Makes of a candidate what its text says and what running it showed.
+void LiveWorld::Observe(const Tree& tree, const Candidate& candidate, Node& node) const {
+  const StepReading& reading = candidate.reading;
+  if (reading.kind == StepReading::Kind::kMalformed) {
+    node.kind = NodeKind::kFailed;
+    node.judgement.reason = reading.reason;
+    return;
+  }
+  if (reading.kind == StepReading::Kind::kAnswer) {
+    node.kind = reading.answer.empty() ? NodeKind::kFailed : NodeKind::kAnswer;
+    node.answer = reading.answer;
+    if (node.answer.empty()) node.judgement.reason = "no-answer";
+    return;
+  }
+  node.kind = NodeKind::kStep;
+  if (!candidate.report) return;
+  const Report& report = *candidate.report;
+  node.exec_outcome = report.outcome;
+  if (services_.environment.Failed(report) &&
+      FailuresInARow(tree, node.parent) + 1 >= services_.search.errors_threshold) {
+    node.kind = NodeKind::kFailed;
+    node.judgement.reason = report.error.empty() ? report.outcome : report.error;
+    return;
+  }
+  node.output = services_.environment.Observe(reading, report);
+  if (!node.output.empty()) node.output_tokens = services_.tokenizer.Encode(node.output);
+}
+
+asio::awaitable<void> LiveWorld::Judge(const Tree& tree, std::vector<Node*> answers) {
+  if (answers.empty()) co_return;
+  std::vector<Checked> checked = co_await AwaitAll<Checked>(answers.size(), [&](std::size_t i,
+                                                                                auto done) {
+    State claim;
+    claim.answer = answers[i]->answer;
+    claim.response = Response(tree, *answers[i]);
+    services_.verifier.Check(std::move(claim), &problem_.goal, services_.limits, std::move(done));
+  });
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    RequireSound(checked[i].report);
+    answers[i]->judgement = std::move(checked[i].judgement);
+  }
+}
+
+asio::awaitable<void> LiveWorld::Check(const Tree& tree, std::vector<Node>& nodes) {
   std::vector<Missing> missing;
+  const std::vector<Candidate> candidates = Read(tree, nodes, missing);
+  co_await Run(std::move(missing));
+  for (std::size_t i = 0; i < nodes.size(); ++i) Observe(tree, candidates[i], nodes[i]);
+  RefuseTooLong(tree, nodes);
   std::vector<Node*> answers;
-  std::int32_t parent = -1;  // Whose block is at hand: mostly all candidates are siblings.
-  BlockCode block;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    Node& node = candidates[i];
-    StepReading reading = ReadStep(node.text, services_.search.answer_rule);
-    switch (reading.kind) {
-      case StepReading::Kind::kAnswer:
-        node.kind = reading.answer.empty() ? NodeKind::kFailed : NodeKind::kAnswer;
-        node.answer = std::move(reading.answer);
-        if (node.answer.empty()) node.judgement.reason = "no-answer";
-        break;
-      case StepReading::Kind::kCode:
-        if (node.parent != parent) {
-          parent = node.parent;
-          block.steps = BlockSteps(tree, parent);
-          block.text = Joined(block.steps);
-        }
-        runs[i] = {ResultOf(block, reading.code, missing), reading.closes_block};
-        break;
-      case StepReading::Kind::kMalformed:
-        node.kind = NodeKind::kFailed;
-        node.judgement.reason = std::move(reading.reason);
-        break;
-    }
-  }
-  co_await RunMissing(std::move(missing));
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (runs[i].result) {
-      ReadExecution(tree, *runs[i].result, runs[i].closes_block, candidates[i]);
-    }
-  }
-  RefuseTooLong(tree, candidates);
-  for (Node& node : candidates) {
+  for (Node& node : nodes) {
     if (node.kind == NodeKind::kAnswer) answers.push_back(&node);
   }
-  co_await GradeAnswers(std::move(answers));
+  co_await Judge(tree, std::move(answers));
 }
 
 // A program may print more than the model can read: nothing can follow, and nothing can score it.

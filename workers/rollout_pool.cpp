@@ -12,9 +12,6 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "verify/answers/golden_set.h"
-#include "verify/answers/grader.h"
-#include "verify/python/golden_programs.h"
 #include "workers/confirm.h"
 #include "workers/live_world.h"
 #include "workers/search/search.h"
@@ -28,45 +25,6 @@ std::string HostName() {
   return name;
 }
 
-const char* MethodName(SearchMethod method) {
-  switch (method) {
-    case SearchMethod::kMcts:
-      return "mcts";
-    case SearchMethod::kSample:
-      return "sample";
-    case SearchMethod::kGreedy:
-      return "greedy";
-  }
-  return "";
-}
-
-// Counts what the pool's executor does, for the heartbeat.
-class CountedExecutor final : public Executor {
- public:
-  explicit CountedExecutor(std::unique_ptr<Executor> inner) : inner_(std::move(inner)) {}
-  void Step(Program program, const ExecLimits& limits,
-            std::function<void(ExecResult)> done) override {
-    inner_->Step(std::move(program), limits, Counted(std::move(done)));
-  }
-  void Check(Program program, const ExecLimits& limits,
-             std::function<void(ExecResult)> done) override {
-    inner_->Check(std::move(program), limits, Counted(std::move(done)));
-  }
-  std::string Version() const override { return inner_->Version(); }
-  Isolation isolation() const override { return inner_->isolation(); }
-  std::atomic<std::uint64_t> programs{0}, cpu_us{0};
-
- private:
-  std::function<void(ExecResult)> Counted(std::function<void(ExecResult)> done) {
-    return [this, done = std::move(done)](ExecResult result) {
-      programs.fetch_add(1, std::memory_order_relaxed);
-      cpu_us.fetch_add(static_cast<std::uint64_t>(result.cpu_s * 1e6), std::memory_order_relaxed);
-      done(std::move(result));
-    };
-  }
-  std::unique_ptr<Executor> inner_;
-};
-
 }  // namespace
 
 struct RolloutPool::Impl {
@@ -76,28 +34,28 @@ struct RolloutPool::Impl {
         tokenizer(Tokenizer::Load(policy_folder)),
         policy(MakeEngine(policy_folder, o.engine)),
         ppm(ppm_folder.empty() ? nullptr : MakeEngine(ppm_folder, o.engine)),
+        environment(MakeEnvironment(o.environment)),
         host(HostName()),
-        prompt_digest(PromptDigest(options.environment)) {
-    for (const std::string& token : MarkerTokens()) {
+        prompt_digest(environment->PromptDigest()) {
+    for (const std::string& token : environment->Tokens()) {
       if (!tokenizer.IdOf(token)) {
         Fail("{}: the tokenizer lacks the marker {}; add the markers first", policy_folder.string(),
              token);
       }
     }
-    // The interpreters die with the thread that started them, so the loop's own thread does.
+    // A verifier's processes die with the thread that started them, so the loop's own thread does.
     std::promise<void> started;
     thread = std::thread([this, &started] {
       try {
-        executor = std::make_unique<CountedExecutor>(MakePythonExecutor(io, options.execution));
-        CheckGoldenPrograms(io, *executor);
-        if (const auto wrong = CheckGrader()) Fail("the grader does not work here: {}", *wrong);
+        verifier = FindVerifierKind(options.verifier.kind).make(io, options.verifier);
+        verifier->CheckGolden(io);
         started.set_value();
       } catch (...) {
         started.set_exception(std::current_exception());
         return;
       }
       io.run();
-      executor.reset();
+      verifier.reset();
     });
     try {
       started.get_future().get();
@@ -105,14 +63,15 @@ struct RolloutPool::Impl {
       thread.join();
       throw;
     }
-    services.emplace(Services{tokenizer, *policy, ppm.get(), *executor, options.environment,
-                              options.search, options.execution.limits});
-    verifier = GraderVersion(options.environment.grader) + "; " + executor->Version();
+    services.emplace(Services{tokenizer, *policy, ppm.get(), *verifier, *environment,
+                              options.search, options.verifier.python.limits,
+                              options.environment.max_step_tokens});
+    identity = verifier->Identity();
   }
 
   ~Impl() {
     stopping = true;
-    // The loop ends, and with it the interpreters; then the engines, which hand every pending
+    // The loop ends, and with it the verifier; then the engines, which hand every pending
     // callback to the loop, where nothing runs any more. The loop's destruction frees the suspended
     // coroutines.
     io.stop();
@@ -126,19 +85,18 @@ struct RolloutPool::Impl {
     tree.key = task.key;
     tree.problem_id = task.problem.id;
     tree.seed = task.seed;
-    tree.method = MethodName(task.spec.method);
+    tree.method = ToString(task.spec.method);
     tree.policy_digest = policy->ModelDigest();
     if (ppm && task.spec.annotation == Annotation::kPpm) tree.ppm_digest = ppm->ModelDigest();
     tree.prompt_digest = prompt_digest;
-    tree.verifier = verifier;
+    tree.verifier = identity;
     Node root;
-    root.text = SearchPrompt(options.environment, task.problem);
+    root.text = environment->SearchPrompt(task.problem);
     root.tokens = tokenizer.EncodeWithSpecials(root.text);
     tree.nodes.push_back(std::move(root));
     LiveWorld world(*services, task.problem, tree.cost);
     co_await Search(tree, world, options.search, task.spec);
-    co_await Confirm(tree, *executor, options.execution.limits, options.environment,
-                     options.search.answer_rule, task.problem);
+    co_await Confirm(tree, *verifier, services->limits, *environment, task.problem);
     tree.cost.search_s = MonotonicSeconds() - start;
     tree.cost.finished_unix_s = WallSeconds();
     tree.cost.host = host;
@@ -148,10 +106,11 @@ struct RolloutPool::Impl {
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   Tokenizer tokenizer;
-  std::unique_ptr<CountedExecutor> executor;  // Made and destroyed on `thread`.
+  std::unique_ptr<Verifier> verifier;  // Made and destroyed on `thread`.
   std::unique_ptr<Engine> policy, ppm;
   std::optional<Services> services;
-  std::string host, verifier, prompt_digest;
+  std::unique_ptr<Environment> environment;
+  std::string host, identity, prompt_digest;
   std::atomic<bool> stopping{false};
   std::atomic<std::uint64_t> trees{0}, in_flight{0};
   std::thread thread;
@@ -192,8 +151,9 @@ RolloutCounters RolloutPool::Counters() const {
   RolloutCounters counters;
   counters.policy = impl_->policy->Counters();
   if (impl_->ppm) counters.ppm = impl_->ppm->Counters();
-  counters.programs = impl_->executor->programs;
-  counters.execute_cpu_s = static_cast<double>(impl_->executor->cpu_us) * 1e-6;
+  const VerifierCounters verifier = impl_->verifier->Counters();
+  counters.programs = verifier.programs;
+  counters.execute_cpu_s = verifier.cpu_s;
   counters.trees = impl_->trees;
   counters.in_flight = impl_->in_flight;
   return counters;

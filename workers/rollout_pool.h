@@ -7,9 +7,9 @@
 
 #include "schemas/problem.h"
 #include "schemas/tree.h"
-#include "verify/python/python_executor.h"
+#include "verify/verifier_kind.h"
 #include "workers/engine/engine.h"
-#include "workers/environments/python_steps.h"
+#include "workers/environments/options.h"
 #include "workers/search/options.h"
 
 namespace gradus {
@@ -18,7 +18,7 @@ struct RolloutOptions {
   SearchOptions search;
   EnvironmentOptions environment;
   EngineOptions engine;
-  ExecutorOptions execution;
+  VerifierOptions verifier;
 };
 
 // One problem to search.
@@ -36,7 +36,7 @@ struct RolloutCounters {
 };
 
 // Searches many problems at once: a coroutine each, on one thread, over one policy engine, one PPM
-// engine and the sandboxes of this worker. Destruction drops what is in flight without calling
+// engine and the verifier of this worker. Destruction drops what is in flight without calling
 // back.
 class RolloutPool {
  public:

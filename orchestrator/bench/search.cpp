@@ -11,7 +11,10 @@
 
 #include "orchestrator/bench/model.h"
 #include "schemas/base/log.h"
+#include "verify/answers/grader.h"
+#include "verify/python/python_verifier.h"
 #include "workers/confirm.h"
+#include "workers/environments/python_steps.h"
 #include "workers/live_world.h"
 #include "workers/search/search.h"
 
@@ -88,24 +91,31 @@ class ScriptedPolicy final : public Engine {
   std::string digest_ = "script";
 };
 
-// An interpreter that prints 1 at once.
-class InstantExecutor final : public Executor {
+// A verifier whose programs print 1 at once.
+class InstantVerifier final : public Verifier {
  public:
-  explicit InstantExecutor(asio::io_context& io) : io_(io) {}
-  void Step(Program program, const ExecLimits& limits,
-            std::function<void(ExecResult)> done) override {
-    Check(std::move(program), limits, std::move(done));
+  explicit InstantVerifier(asio::io_context& io) : io_(io) {}
+  void Step(State state, const ExecLimits&, std::function<void(Report)> done) override {
+    asio::post(io_, [done = std::move(done), report = Ran(state)] { done(report); });
   }
-  void Check(Program program, const ExecLimits&, std::function<void(ExecResult)> done) override {
-    ExecResult result;
-    result.outcome = Outcome::kOk;
-    if (!program.steps.empty() && program.steps.back().starts_with("print")) result.output = "1\n";
-    asio::post(io_, [done = std::move(done), result] { done(result); });
+  void Check(State state, const Goal* goal, const ExecLimits&,
+             std::function<void(Checked)> done) override {
+    Checked checked{Ran(state), {}};
+    if (goal) checked.judgement = Grade(std::get<AnswerGoal>(*goal).expected, state.answer);
+    asio::post(io_, [done = std::move(done), checked] { done(checked); });
   }
-  std::string Version() const override { return "instant"; }
-  Isolation isolation() const override { return {}; }
+  std::string Identity() const override { return "instant"; }
+  void CheckGolden(asio::io_context&) override {}
+  VerifierCounters Counters() const override { return {}; }
 
  private:
+  static Report Ran(const State& state) {
+    Report report;
+    report.end = End::kFine;
+    report.outcome = ToString(Outcome::kOk);
+    if (!state.steps.empty() && state.steps.back().starts_with("print")) report.shown = "1\n";
+    return report;
+  }
   asio::io_context& io_;
 };
 
@@ -126,13 +136,12 @@ asio::awaitable<void> Solve(const Services& services, const Problem& problem,
   tree.problem_id = problem.id;
   tree.seed = seed;
   Node root;
-  root.text = SearchPrompt(services.environment, problem);
+  root.text = services.environment.SearchPrompt(problem);
   root.tokens = services.tokenizer.Encode(root.text);
   tree.nodes.push_back(std::move(root));
   LiveWorld world(services, problem, tree.cost);
   co_await Search(tree, world, services.search, spec);
-  co_await Confirm(tree, services.executor, services.limits, services.environment,
-                   services.search.answer_rule, problem);
+  co_await Confirm(tree, services.verifier, services.limits, services.environment, problem);
   outcomes.nodes += tree.nodes.size();
   outcomes.programs += tree.cost.programs;
   outcomes.rollouts += tree.cost.rollouts;
@@ -141,13 +150,13 @@ asio::awaitable<void> Solve(const Services& services, const Problem& problem,
 }
 
 Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio::io_context& io,
-             Executor& executor, Engine* engine) {
+             Verifier& verifier, Engine* engine) {
   ScriptedPolicy policy(tokenizer, options.depth, options.candidates, engine);
-  const EnvironmentOptions environment;
+  const PythonSteps environment({});
   SearchOptions search;
   search.max_depth = options.depth + 2;
   const Services services{
-      tokenizer, policy, nullptr, executor, environment, search, options.execution.limits};
+      tokenizer, policy, nullptr, verifier, environment, search, options.execution.limits};
   SearchSpec spec;
   spec.candidates = options.candidates;
   spec.rollouts = options.rollouts;
@@ -187,16 +196,17 @@ Json Measure(const SearchBenchOptions& options, const Tokenizer& tokenizer, asio
 
 // The engine's share of the time until all problems are done.
 Json MeasureWithEngine(const SearchBenchOptions& options, const fs::path& model,
-                       const Tokenizer& tokenizer, asio::io_context& io, Executor& executor) {
+                       const Tokenizer& tokenizer, asio::io_context& io, Verifier& verifier) {
   const auto engine = MakeEngine(model, {});
   bool ended = false;
   if (options.straggler_s > 0) {
     ExecLimits limits = options.execution.limits;
     limits.wall_s = options.straggler_s + 10;
-    executor.Step({{fmt::format("import time\ntime.sleep({})", options.straggler_s)}, {}}, limits,
-                  [&](ExecResult) { ended = true; });
+    State straggler;
+    straggler.steps = {fmt::format("import time\ntime.sleep({})", options.straggler_s)};
+    verifier.Step(std::move(straggler), limits, [&](Report) { ended = true; });
   }
-  Json result = Measure(options, tokenizer, io, executor, engine.get());
+  Json result = Measure(options, tokenizer, io, verifier, engine.get());
   const EngineCounters counters = engine->Counters();
   result["tokens_generated"] = counters.tokens_generated;
   result["engine_busy_share"] = counters.busy_s / result["seconds"].get<double>();
@@ -215,17 +225,17 @@ Json BenchSearch(const SearchBenchOptions& options) {
                  {"depth", options.depth}};
   if (options.python) {
     asio::io_context io;
-    const auto executor = MakePythonExecutor(io, options.execution);
-    result["isolation"] = executor->isolation().level;
+    const auto verifier = MakePythonVerifier(io, options.execution, GraderMode::kStrict);
+    result["verifier"] = verifier->Identity();
     result["slots"] = options.execution.slots;
-    result["python"] = Measure(options, tokenizer, io, *executor, nullptr);
+    result["python"] = Measure(options, tokenizer, io, *verifier, nullptr);
     if (options.engine) {
-      result["engine"] = MeasureWithEngine(options, model.folder(), tokenizer, io, *executor);
+      result["engine"] = MeasureWithEngine(options, model.folder(), tokenizer, io, *verifier);
     }
   }
   asio::io_context io;
-  InstantExecutor executor(io);
-  result["instant"] = Measure(options, tokenizer, io, executor, nullptr);
+  InstantVerifier verifier(io);
+  result["instant"] = Measure(options, tokenizer, io, verifier, nullptr);
   return result;
 }
 

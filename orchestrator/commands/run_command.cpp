@@ -8,6 +8,7 @@
 #include "orchestrator/launch/launch.h"
 #include "orchestrator/launch/run_lock.h"
 #include "orchestrator/launch/stop_signal.h"
+#include "orchestrator/rounds/recipe.h"
 #include "orchestrator/rounds/round.h"
 #include "orchestrator/rounds/search_and_train_role.h"
 #include "schemas/base/file.h"
@@ -40,7 +41,7 @@ Config Comparable(Config config) {
   config.run.rounds = 0;
   config.run.folder.clear();
   config.run.name.clear();
-  config.rollout.execution.slots = 1;
+  config.rollout.verifier.python.slots = 1;
   return config;
 }
 
@@ -105,13 +106,16 @@ int Coordinate(Prepared& p, Transport& transport) {
   Recorder recorder(p.files, p.config.run.trees_per_shard);
   recorder.StartEpoch(p.config_digest, transport.size());
   Display display(p.files.Progress());
+  display.Say(fmt::format("recipe: {}", DescribeRecipe(p.config)));
   display.Say(fmt::format("run {}  {} problems, {} held out, {} rounds, {} worker{}",
                           p.files.root.string(), p.problems.size(), p.held_out.size(),
                           p.config.run.rounds, transport.size() - 1,
                           transport.size() == 2 ? "" : "s"));
   Coordinator coordinator(transport, p.config.cluster, recorder.epoch(), PrintConfig(p.config));
-  Campaign campaign{p.config,         p.config_digest, p.files,     p.problems, p.held_out,
-                    p.demonstrations, recorder,        coordinator, display,    StopWasAsked};
+  const std::unique_ptr<Environment> environment = MakeEnvironment(p.config.rollout.environment);
+  Campaign campaign{p.config,    p.config_digest,  p.files,      p.problems,
+                    p.held_out,  p.demonstrations, *environment, recorder,
+                    coordinator, display,          StopWasAsked};
   try {
     RunCampaign(campaign);
   } catch (const Error& error) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "schemas/base/error.h"
+#include "workers/environments/python_steps.h"
 
 namespace gradus {
 namespace {
@@ -40,8 +41,10 @@ void AddChoice(CLI::App& command, const std::string& flag, E& value, const std::
 void AddRowFlags(CLI::App& command, JsonRowOptions& rows) {
   command.add_option("--template", rows.prompt,
                      "text around the prompt of each JSON line, which stands for {prompt} in it");
-  command.add_flag("--mask-output", rows.loss.mask_output,
-                   "sft: no loss on what stands between <output> and <end_of_output>");
+  command.add_flag_callback(
+      "--mask-output",
+      [&rows] { rows.loss.unlearnt = std::pair(marker::kOutput, marker::kEndOfOutput); },
+      "sft: no loss on what stands between <output> and <end_of_output>");
   command.add_flag_callback(
       "--no-eos", [&rows] { rows.loss.eos = false; }, "sft: do not add the end-of-text token");
 }

@@ -11,6 +11,7 @@
 #include "orchestrator/rounds/config.h"
 #include "schemas/problem.h"
 #include "schemas/run_files.h"
+#include "workers/environments/environment.h"
 
 namespace gradus {
 
@@ -22,6 +23,7 @@ struct Campaign {
   std::vector<Problem> problems;              // Searched; keys index into it.
   std::vector<Problem> held_out;              // Evaluated; keys index into it.
   std::vector<Demonstration> demonstrations;  // Of the bootstrap.
+  const Environment& environment;
   Recorder& recorder;
   Coordinator& coordinator;
   Display& display;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "orchestrator/measure/evaluation.h"
+#include "orchestrator/rounds/recipe.h"
 #include "schemas/base/file.h"
 #include "schemas/base/settings.h"
 #include "workers/models/hf_folder.h"
@@ -74,6 +75,7 @@ void CheckProblems(const Config& config) {
   }
   if (config.run.rounds == 0) return;
   const std::vector<Problem> problems = LoadProblems(config.problems.train);
+  CheckGoals(config, config.problems.train, problems);
   if (config.problems.max_level.At(1) > 0 &&
       std::all_of(problems.begin(), problems.end(),
                   [](const Problem& p) { return LevelNumber(p) == 0; })) {
@@ -93,7 +95,9 @@ void Bind(Settings& s, Config& c) {
             [&](Settings& t) { Bind(t, c.rollout.environment); });
   s.Section("search", "how solutions are found", [&](Settings& t) { Bind(t, c.rollout.search); });
   s.Section("engine", "generation", [&](Settings& t) { Bind(t, c.rollout.engine); });
-  s.Section("execution", "Python", [&](Settings& t) { Bind(t, c.rollout.execution); });
+  s.Section("verifier", "what runs steps and judges answers",
+            [&](Settings& t) { Bind(t, c.rollout.verifier); });
+  s.Section("execution", "Python", [&](Settings& t) { Bind(t, c.rollout.verifier.python); });
   s.Section("selection", "which trajectories and pairs become training rows",
             [&](Settings& t) { Bind(t, c.selection); });
   s.Section("ppm", "the process preference model", [&](Settings& t) { BindPpm(t, c.ppm); });
@@ -148,8 +152,9 @@ std::string PrintConfig(const Config& config) {
 }
 
 void CheckConfig(const Config& config) {
+  CheckFit(config);
   CheckProblems(config);
-  CheckLevel(config.rollout.execution.level);
+  CheckLevel(config.rollout.verifier.python.level);
   CheckOptions(config.ppm.train);
   if (config.policy.init != "random") CheckModelFolder(config.policy.init);
   if (!config.bootstrap.demonstrations.empty()) LoadDemonstrations(config.bootstrap.demonstrations);
@@ -159,7 +164,9 @@ void CheckConfig(const Config& config) {
       Fail("selection.include_demonstrations needs bootstrap.demonstrations");
     }
   }
-  if (!config.evaluation.problems.empty()) LoadProblems(config.evaluation.problems);
+  if (!config.evaluation.problems.empty()) {
+    CheckGoals(config, config.evaluation.problems, LoadProblems(config.evaluation.problems));
+  }
 }
 
 SearchSpec SpecFor(const Config& config, const Key& key) {

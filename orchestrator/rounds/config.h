@@ -65,7 +65,7 @@ struct Config {
   ProblemOptions problems;
   BootstrapOptions bootstrap;
   PolicyOptions policy;
-  RolloutOptions rollout;  // Sections environment, search, engine, execution.
+  RolloutOptions rollout;  // Sections environment, search, engine, verifier, execution.
   SelectionOptions selection;
   PpmOptions ppm;
   ControlOptions control;

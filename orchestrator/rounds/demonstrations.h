@@ -3,16 +3,15 @@
 
 #include "schemas/problem.h"
 #include "schemas/training_row.h"
-#include "workers/environments/python_steps.h"
+#include "workers/environments/environment.h"
 #include "workers/models/tokenizer/tokenizer.h"
 
 namespace gradus {
 
 // Supervised rows of worked solutions: prompt (no loss) + solution + end of sequence. With
-// `mask_output`, no loss on what stands between <output> markers: at search time the harness writes
-// it.
+// `mask_output`, no loss on what the world writes at search time.
 std::vector<SftRow> DemonstrationRows(const std::vector<Demonstration>& demonstrations,
-                                      const EnvironmentOptions& environment,
-                                      const Tokenizer& tokenizer, bool mask_output);
+                                      const Environment& environment, const Tokenizer& tokenizer,
+                                      bool mask_output);
 
 }  // namespace gradus

@@ -19,13 +19,12 @@ TreesByProblem GroupByProblem(std::vector<Tree> trees) {
   return groups;
 }
 
-// The released code searches with a prompt that differs from the training prompt by one newline:
-// rows get the latter.
+// Training rows get the training prompt where that is not the search's.
 void UseTrainingPrompt(const Campaign& c, const Tokenizer& tokenizer, const Problem& problem,
                        std::vector<Tree>& trees) {
-  if (!c.config.rollout.environment.prompt_drift) return;
-  const std::vector<TokenId> prompt =
-      tokenizer.EncodeWithSpecials(TrainingPrompt(c.config.rollout.environment, problem));
+  const std::string text = c.environment.TrainingPrompt(problem);
+  if (text == c.environment.SearchPrompt(problem)) return;
+  const std::vector<TokenId> prompt = tokenizer.EncodeWithSpecials(text);
   for (Tree& tree : trees) tree.nodes[0].tokens = prompt;
 }
 

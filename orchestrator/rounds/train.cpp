@@ -67,7 +67,7 @@ void CheckAlphabet(const Campaign& c, const Tokenizer& tokenizer) {
     Fail("problem {}: a character has no token; add it to policy.random.alphabet", id);
   };
   for (const std::vector<Problem>* problems : {&c.problems, &c.held_out}) {
-    for (const Problem& p : *problems) check(p.id, TrainingPrompt(c.config.rollout.environment, p));
+    for (const Problem& p : *problems) check(p.id, c.environment.TrainingPrompt(p));
   }
   for (const Demonstration& d : c.demonstrations)
     check(d.problem.id, d.problem.problem + d.solution);
@@ -84,7 +84,7 @@ void PrepareBase(Campaign& c) {
   RunOnce(c, {0, "prepare"}, [&] {
     const std::filesystem::path base = c.files.Round(0) / "base";
     MakeFolder(c.files.Round(0));
-    std::vector<std::string> tokens = MarkerTokens();
+    std::vector<std::string> tokens = c.environment.Tokens();
     const std::vector<std::string>& extra = c.config.rollout.environment.extra_tokens;
     const Seed seed = MixSeed(c.config.run.seed, "init");
     if (c.config.policy.init == "random") {
@@ -97,8 +97,8 @@ void PrepareBase(Campaign& c) {
     if (!c.demonstrations.empty()) {
       MakeFolder(c.files.Selection(0));
       WriteSftRows(c.files.Sft(0),
-                   DemonstrationRows(c.demonstrations, c.config.rollout.environment,
-                                     Tokenizer::Load(base), c.config.selection.mask_output));
+                   DemonstrationRows(c.demonstrations, c.environment, Tokenizer::Load(base),
+                                     c.config.selection.mask_output));
     }
     return fmt::format("{} demonstrations", c.demonstrations.size());
   });

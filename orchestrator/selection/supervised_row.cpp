@@ -1,21 +1,30 @@
 #include "orchestrator/selection/supervised_row.h"
 
-#include <algorithm>
 #include <vector>
-
-#include "workers/environments/python_steps.h"
 
 namespace gradus {
 namespace {
 
-void MaskOutputs(const Tokenizer& tokenizer, std::size_t from, SftRow& row) {
-  const auto open = tokenizer.IdOf(marker::kOutput);
-  const auto close = tokenizer.IdOf(marker::kEndOfOutput);
-  bool inside = false;
-  for (std::size_t i = from; i < row.tokens.size(); ++i) {
-    if (open && row.tokens[i] == *open) inside = true;
-    if (inside) row.mask[i] = 0;
-    if (close && row.tokens[i] == *close) inside = false;
+void Append(const Tokenizer& tokenizer, std::string_view text, bool learnt, SftRow& row) {
+  if (text.empty()) return;
+  const std::vector<TokenId> tokens = tokenizer.Encode(text);
+  row.tokens.insert(row.tokens.end(), tokens.begin(), tokens.end());
+  row.mask.insert(row.mask.end(), tokens.size(), learnt ? 1 : 0);
+}
+
+// What the world writes is encoded apart from what the policy writes, as in the search. An opening
+// without an end goes on to the end of the text.
+void AppendResponse(const Tokenizer& tokenizer, std::string_view response,
+                    const std::pair<std::string, std::string>& unlearnt, SftRow& row) {
+  const auto& [open, close] = unlearnt;
+  while (!response.empty()) {
+    const std::size_t begin = std::min(response.find(open), response.size());
+    Append(tokenizer, response.substr(0, begin), true, row);
+    response.remove_prefix(begin);
+    const std::size_t last = response.find(close, std::min(open.size(), response.size()));
+    const std::size_t end = last == std::string_view::npos ? response.size() : last + close.size();
+    Append(tokenizer, response.substr(0, end), false, row);
+    response.remove_prefix(end);
   }
 }
 
@@ -25,13 +34,16 @@ SftRow MakeSupervisedRow(const Tokenizer& tokenizer, std::string_view prompt,
                          std::string_view response, const ResponseLoss& loss) {
   SftRow row;
   row.tokens = tokenizer.EncodeWithSpecials(prompt);
-  const std::size_t first = row.tokens.size();
-  const std::vector<TokenId> tokens = tokenizer.Encode(response);
-  row.tokens.insert(row.tokens.end(), tokens.begin(), tokens.end());
-  if (loss.eos && !tokenizer.EosIds().empty()) row.tokens.push_back(tokenizer.EosIds().front());
-  row.mask.assign(row.tokens.size(), 1);
-  std::fill_n(row.mask.begin(), first, 0);
-  if (loss.mask_output) MaskOutputs(tokenizer, first, row);
+  row.mask.assign(row.tokens.size(), 0);
+  if (loss.unlearnt) {
+    AppendResponse(tokenizer, response, *loss.unlearnt, row);
+  } else {
+    Append(tokenizer, response, true, row);
+  }
+  if (loss.eos && !tokenizer.EosIds().empty()) {
+    row.tokens.push_back(tokenizer.EosIds().front());
+    row.mask.push_back(1);
+  }
   return row;
 }
 

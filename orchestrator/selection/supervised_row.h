@@ -1,5 +1,8 @@
 #pragma once
+#include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "schemas/training_row.h"
 #include "workers/models/tokenizer/tokenizer.h"
@@ -9,7 +12,8 @@ namespace gradus {
 // Which tokens of a response the loss is taken over.
 struct ResponseLoss {
   bool eos = true;  // The text's end is learned too, where the tokenizer has a token for it.
-  bool mask_output = false;  // Not what stands between <output> markers: the harness writes that.
+  // Not what stands between these two texts, themselves included: the world writes that.
+  std::optional<std::pair<std::string, std::string>> unlearnt;
   bool operator==(const ResponseLoss&) const = default;
 };
 

@@ -61,6 +61,9 @@ class ScriptedWorld final : public World {
     }
     co_return result;
   }
+  bool Finishes(const Node& node) const override {
+    return node.text.ends_with(marker::kEndOfAnswer);
+  }
   asio::awaitable<void> Check(const Tree& tree, std::vector<Node>& candidates) override {
     for (Node& node : candidates) {
       const ScriptedStep& step = Find(tree, node);

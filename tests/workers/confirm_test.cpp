@@ -7,6 +7,9 @@
 #include <asio/io_context.hpp>
 #include <memory>
 
+#include "verify/python/python_verifier.h"
+#include "workers/environments/python_steps.h"
+
 using namespace gradus;
 
 namespace {
@@ -39,12 +42,11 @@ void RunConfirm(Tree& tree) {
   asio::io_context io;
   ExecutorOptions options;
   options.preload = {};
-  const auto executor = MakePythonExecutor(io, options);
+  const auto verifier = MakePythonVerifier(io, options, GraderMode::kStrict);
   const Problem problem{"p", "6 * 7?", "42", "", "", {}};
-  const EnvironmentOptions environment;
-  asio::co_spawn(
-      io, Confirm(tree, *executor, options.limits, environment, AnswerRule::kMarker, problem),
-      asio::detached);
+  const PythonSteps environment({});
+  asio::co_spawn(io, Confirm(tree, *verifier, options.limits, environment, problem),
+                 asio::detached);
   io.run();
 }
 

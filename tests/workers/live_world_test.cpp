@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "tests/fakes/temp_folder.h"
+#include "verify/python/python_verifier.h"
+#include "workers/environments/python_steps.h"
 #include "workers/models/hf_folder.h"
 
 using namespace gradus;
@@ -18,7 +20,8 @@ namespace {
 
 // A world around a small random model and a real interpreter.
 struct Small {
-  Small() {
+  explicit Small(GraderMode grader = GraderMode::kStrict, EnvironmentOptions o = {})
+      : environment(MakeEnvironment(o)) {
     RandomModelOptions shape;
     shape.hidden_size = 32;
     shape.intermediate_size = 32;
@@ -31,9 +34,9 @@ struct Small {
     policy = MakeEngine(scratch / "model", {});
     ExecutorOptions options;
     options.preload = {};
-    executor = MakePythonExecutor(io, options);
+    verifier = MakePythonVerifier(io, options, grader);
     services = std::make_unique<Services>(
-        Services{*tokenizer, *policy, nullptr, *executor, environment, search, options.limits});
+        Services{*tokenizer, *policy, nullptr, *verifier, *environment, search, options.limits});
   }
 
   // Checks candidates below a root; each is given by its text.
@@ -65,8 +68,8 @@ struct Small {
   asio::io_context io;
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Engine> policy;
-  std::unique_ptr<Executor> executor;
-  EnvironmentOptions environment;
+  std::unique_ptr<Verifier> verifier;
+  std::unique_ptr<Environment> environment;
   SearchOptions search;
   std::unique_ptr<Services> services;
 };
@@ -97,11 +100,9 @@ TEST_CASE("An answer that only algebra can decide is decided in the search too")
 }
 
 TEST_CASE("grader: a recipe's mode judges the answers of its search") {
-  Small small;
   const std::string answer = "<answer>\\boxed{70}<end_of_answer>";
-  CHECK(small.Check({answer}, "0.7")[0].judgement.verdict == Verdict::kWrong);
-  small.environment.grader = GraderMode::kTora;
-  CHECK(small.Check({answer}, "0.7")[0].judgement.verdict == Verdict::kCorrect);
+  CHECK(Small().Check({answer}, "0.7")[0].judgement.verdict == Verdict::kWrong);
+  CHECK(Small(GraderMode::kTora).Check({answer}, "0.7")[0].judgement.verdict == Verdict::kCorrect);
 }
 
 TEST_CASE("errors_threshold: a failing step may go on until that many have failed in a row") {
@@ -113,4 +114,52 @@ TEST_CASE("errors_threshold: a failing step may go on until that many have faile
   CHECK(node.kind == NodeKind::kStep);
   CHECK(node.output.find("<end_of_code>") == 0);  // It closes its block and shows what went wrong.
   CHECK(node.output.find("ZeroDivisionError") != std::string::npos);
+}
+
+TEST_CASE("What a broken verifier says shapes no tree") {
+  Small small;
+  struct Broken final : Verifier {
+    void Step(State, const ExecLimits&, std::function<void(Report)> done) override {
+      done({End::kBroken, "sandbox_error", "", {}, "no interpreter left", 0, 0});
+    }
+    void Check(State, const Goal*, const ExecLimits&, std::function<void(Checked)> done) override {
+      done({{End::kBroken, "sandbox_error", "", {}, "no interpreter left", 0, 0}, {}});
+    }
+    std::string Identity() const override { return "broken"; }
+    void CheckGolden(asio::io_context&) override {}
+    VerifierCounters Counters() const override { return {}; }
+  } broken;
+  const Services services{*small.tokenizer,   *small.policy, nullptr,     broken,
+                          *small.environment, small.search,  ExecLimits{}};
+  const Problem problem{"p", "6 * 7?", "42", "", "", {}};
+  for (const char* text : {"<code>\nprint(1)<end_of_code>", "\\boxed{42}<end_of_answer>"}) {
+    Tree tree;
+    tree.nodes.emplace_back();
+    std::vector<Node> candidates(1);
+    candidates[0].parent = 0;
+    candidates[0].text = text;
+    SearchCost cost;
+    LiveWorld world(services, problem, cost);
+    std::exception_ptr failure;
+    asio::co_spawn(small.io, world.Check(tree, candidates),
+                   [&](std::exception_ptr error) { failure = error; });
+    small.io.restart();
+    small.io.run();
+    REQUIRE(failure);
+    CHECK_THROWS_AS(std::rethrow_exception(failure), Error);
+  }
+}
+
+TEST_CASE("answer_only: lines of words are steps, and nothing runs") {
+  EnvironmentOptions options;
+  options.kind = "answer_only";
+  Small small(GraderMode::kStrict, options);
+  const auto nodes =
+      small.Check({"6 * 7 is 42.\n", "So \\boxed{42}\n", "So \\boxed{41}\n", "cut off"}, "42");
+  CHECK(nodes[0].kind == NodeKind::kStep);
+  CHECK(nodes[0].exec_outcome.empty());
+  CHECK(nodes[1].judgement.verdict == Verdict::kCorrect);
+  CHECK(nodes[2].judgement.verdict == Verdict::kWrong);
+  CHECK(nodes[3].judgement.reason == "unfinished-step");
+  CHECK(small.verifier->Counters().programs == 0);
 }

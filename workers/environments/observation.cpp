@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "schemas/base/error.h"
+#include "verify/python/python_executor.h"
 
 namespace gradus {
 namespace {
@@ -17,17 +18,17 @@ std::string_view Stripped(std::string_view text) {
 }
 
 // What a traceback ends with, or the outcome where there is none.
-std::string Failure(const ExecResult& result) {
-  return result.error.empty() ? ToString(result.outcome) : result.error;
+std::string Failure(const Report& report) {
+  return report.error.empty() ? report.outcome : report.error;
 }
 
-std::string Plain(const ExecResult& result) {
-  std::string shown = result.output;
+std::string Plain(const Report& report) {
+  std::string shown = report.shown;
   while (!shown.empty() && shown.back() == '\n') shown.pop_back();
-  if (shown.empty() && result.value) shown = *result.value;
-  if (result.outcome == Outcome::kOk) return shown;
+  if (shown.empty() && report.value) shown = *report.value;
+  if (report.end == End::kFine) return shown;
   if (!shown.empty()) shown += '\n';
-  return shown + Failure(result);
+  return shown + Failure(report);
 }
 
 std::string Rounded(const std::string& text) {
@@ -41,23 +42,25 @@ std::string Rounded(const std::string& text) {
   return rounded.size() < text.size() ? rounded : text;
 }
 
-std::string Tora(const ExecResult& result) {
-  const bool timeout =
-      result.outcome == Outcome::kWallTimeout || result.outcome == Outcome::kCpuTimeout;
-  if (timeout) return "Timeout Error";
-  if (result.outcome != Outcome::kOk) {
+std::string Tora(const Report& report) {
+  if (IsTimeout(report.outcome)) return "Timeout Error";
+  if (report.end != End::kFine) {
     // An error's message may have lines of its own; a traceback's last one was taken.
-    const std::string failure = Failure(result);
+    const std::string failure = Failure(report);
     return std::string(Stripped(failure.substr(failure.rfind('\n') + 1)));
   }
-  const std::string_view printed = Stripped(result.output);
+  const std::string_view printed = Stripped(report.shown);
   return printed.empty() ? "Done" : std::string(printed);
 }
 
 }  // namespace
 
-std::string Observation(const ExecResult& result, ObservationStyle style, int max_chars) {
-  std::string shown = style == ObservationStyle::kTora ? Tora(result) : Plain(result);
+bool IsTimeout(std::string_view outcome) {
+  return outcome == ToString(Outcome::kWallTimeout) || outcome == ToString(Outcome::kCpuTimeout);
+}
+
+std::string Observation(const Report& report, ObservationStyle style, int max_chars) {
+  std::string shown = style == ObservationStyle::kTora ? Tora(report) : Plain(report);
   if (style == ObservationStyle::kRstarMath) shown = Rounded(shown);
   const auto limit = static_cast<std::size_t>(max_chars);
   if (shown.size() <= limit) return shown;

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "verify/python/python_executor.h"
+#include "verify/verifier.h"
 
 namespace gradus {
 
@@ -15,6 +15,9 @@ enum class ObservationStyle : std::uint8_t {
 };
 
 // The text for the model, at most `max_chars` bytes: longer ones keep head and tail around "...".
-std::string Observation(const ExecResult& result, ObservationStyle style, int max_chars);
+std::string Observation(const Report& report, ObservationStyle style, int max_chars);
+
+// Whether time ran out, by the verifier's own word.
+bool IsTimeout(std::string_view outcome);
 
 }  // namespace gradus

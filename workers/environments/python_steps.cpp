@@ -4,17 +4,10 @@
 #include <cctype>
 
 #include "schemas/base/file.h"
+#include "verify/answers/grader.h"
 
 namespace gradus {
 namespace {
-
-std::string Replaced(std::string text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-  return text;
-}
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -35,8 +28,17 @@ std::string CodeOf(std::string_view text) {
   return code;
 }
 
-bool IsTimeout(std::string_view outcome) {
-  return outcome == ToString(Outcome::kWallTimeout) || outcome == ToString(Outcome::kCpuTimeout);
+// Markers that are plain text may end inside a token, which then says more than the step.
+bool SaysMoreBehind(std::string_view text, std::string_view stop) {
+  const std::size_t at = text.find(stop);
+  return at != std::string_view::npos &&
+         text.find_first_not_of(" \t\n", at + stop.size()) != std::string_view::npos;
+}
+
+StepReading Malformed(const char* reason) {
+  StepReading reading;
+  reading.reason = reason;
+  return reading;
 }
 
 }  // namespace
@@ -47,98 +49,107 @@ std::vector<std::string> MarkerTokens() {
           marker::kEndOfAnswer, marker::kUser,        marker::kAssistant};
 }
 
-void Bind(Settings& s, EnvironmentOptions& o) {
-  s.Field("prompt", o.prompt, "prompt template; {problem} is replaced by the problem text");
-  s.Field("prompt_drift", o.prompt_drift,
-          "released code: the search prompt has one newline more before the assistant marker");
-  s.Field("max_step_tokens", o.max_step_tokens, {1, 1e6},
-          "tokens of one step, stop marker included");
-  s.Field("max_output_chars", o.max_output_chars, {1, 1e6},
-          "interpreter output shown to the model; longer output keeps head and tail");
-  s.Choice(
-      "output_style", o.output_style,
-      {{"plain", ObservationStyle::kPlain},
-       {"rstar_math", ObservationStyle::kRstarMath},
-       {"tora", ObservationStyle::kTora}},
-      "plain: what was printed, else the value, then the error; rstar_math: floats with at most 4 "
-      "decimals (released code); tora: \"Done\" for nothing, the error alone after a failure");
-  s.Field("output_lead", o.output_lead, "text between a closed code block and <output>");
-  s.Choice("grader", o.grader,
-           {{"strict", GraderMode::kStrict},
-            {"rstar_math", GraderMode::kRstarMath},
-            {"tora", GraderMode::kTora},
-            {"hendrycks", GraderMode::kHendrycks}},
-           "whose rules judge answers: strict is safe to label with, the others imitate published "
-           "graders");
-  s.Field("extra_tokens", o.extra_tokens,
-          "strings added as single tokens to a model made from nothing");
+PythonSteps::PythonSteps(EnvironmentOptions options, std::vector<Demonstration> examples)
+    : options_(std::move(options)), examples_(std::move(examples)) {}
+
+std::vector<std::string> PythonSteps::Tokens() const {
+  return options_.markers == Markers::kTokens ? MarkerTokens() : std::vector<std::string>();
 }
 
-std::string TrainingPrompt(const EnvironmentOptions& options, const Problem& problem) {
-  return Replaced(options.prompt, "{problem}", problem.problem);
+std::string PythonSteps::TrainingPrompt(const Problem& problem) const {
+  return BuildPrompt(options_.prompt, examples_, problem);
 }
 
-std::string SearchPrompt(const EnvironmentOptions& options, const Problem& problem) {
-  std::string prompt = TrainingPrompt(options, problem);
-  if (options.prompt_drift) {
+std::string PythonSteps::SearchPrompt(const Problem& problem) const {
+  std::string prompt = TrainingPrompt(problem);
+  if (options_.prompt_drift) {
     const std::size_t at = prompt.rfind(marker::kAssistant);
     if (at != std::string::npos) prompt.insert(at, "\n");
   }
   return prompt;
 }
 
-std::string PromptDigest(const EnvironmentOptions& o) {
-  return Sha256(fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", o.prompt, o.prompt_drift,
-                            o.max_output_chars, static_cast<int>(o.output_style), o.output_lead));
+std::vector<std::string> PythonSteps::Stops() const {
+  return {marker::kEndOfStep, marker::kEndOfCode, marker::kEndOfAnswer};
 }
 
-StepReading ReadStep(std::string_view text, AnswerRule rule) {
+StepReading PythonSteps::Read(const Sample& sample) const {
+  const std::string_view text = sample.text;
+  if (options_.markers == Markers::kText) {
+    for (const std::string& stop : Stops()) {
+      if (SaysMoreBehind(text, stop)) return Malformed("text-behind-marker");
+    }
+  }
   const bool closes_answer = Contains(text, marker::kEndOfAnswer);
-  const bool is_answer = rule == AnswerRule::kBoxed ? Contains(text, "boxed") : closes_answer;
+  const bool boxed = options_.answer_rule == AnswerRule::kBoxed;
   StepReading reading;
-  if (is_answer) {
+  if (boxed ? Contains(text, "boxed") : closes_answer) {
     reading.kind = StepReading::Kind::kAnswer;
     reading.answer = ExtractAnswer(text);
     return reading;
   }
-  if (closes_answer) {
-    reading.reason = "answer-without-box";
-    return reading;
-  }
+  if (closes_answer) return Malformed("answer-without-box");
   if (!Contains(text, marker::kEndOfStep) && !Contains(text, marker::kEndOfCode)) {
-    reading.reason = "unfinished-step";
-    return reading;
+    return Malformed("unfinished-step");
   }
-  reading.kind = StepReading::Kind::kCode;
-  reading.code = CodeOf(text);
-  reading.closes_block = Contains(text, marker::kEndOfCode);
+  reading.kind = StepReading::Kind::kStep;
+  reading.runs = true;
+  reading.source = CodeOf(text);
+  reading.observed = Contains(text, marker::kEndOfCode);
   return reading;
 }
 
-std::vector<std::string> BlockSteps(const Tree& tree, std::int32_t node) {
-  std::vector<std::string> steps;
+bool PythonSteps::Finishes(std::string_view text) const {
+  if (options_.markers == Markers::kText) return Contains(text, marker::kEndOfAnswer);
+  return text.ends_with(marker::kEndOfAnswer);
+}
+
+State PythonSteps::StateAt(const Problem& problem, const Tree& tree, std::int32_t node) const {
+  State state;
+  state.allowed_steps = problem.allowed_steps;
   for (std::int32_t at = node; at > 0; at = tree.nodes[at].parent) {
     const Node& n = tree.nodes[at];
     if (Contains(n.text, marker::kEndOfCode) || Contains(n.output, marker::kEndOfOutput)) break;
     if (IsTimeout(n.exec_outcome)) continue;
     std::string code = CodeOf(n.text);
-    if (!code.empty()) steps.push_back(std::move(code));
+    if (!code.empty()) state.steps.push_back(std::move(code));
   }
-  std::reverse(steps.begin(), steps.end());
-  return steps;
+  std::reverse(state.steps.begin(), state.steps.end());
+  return state;
 }
 
-std::string OutputText(const EnvironmentOptions& options, const ExecResult& result) {
-  return options.output_lead + marker::kOutput +
-         Observation(result, options.output_style, options.max_output_chars) + marker::kEndOfOutput;
+std::string PythonSteps::Observe(const StepReading& reading, const Report& report) const {
+  if (!reading.observed && !Failed(report)) return "";
+  return (reading.observed ? "" : marker::kEndOfCode) + options_.output_lead + marker::kOutput +
+         Observation(report, options_.output_style, options_.max_output_chars) +
+         marker::kEndOfOutput;
 }
 
-bool Failed(const ExecResult& result, ErrorRule rule) {
-  if (rule == ErrorRule::kOutcome) return result.outcome != Outcome::kOk;
-  std::string all = result.output + result.error + result.value.value_or("");
+bool PythonSteps::Failed(const Report& report) const {
+  if (report.end != End::kFine) return true;
+  if (options_.error_rule == ErrorRule::kOutcome) return false;
+  std::string all = report.shown + report.error + report.value.value_or("");
   std::transform(all.begin(), all.end(), all.begin(),
                  [](unsigned char c) { return std::tolower(c); });
-  return result.outcome != Outcome::kOk || Contains(all, "error");
+  return Contains(all, "error");
+}
+
+std::optional<std::pair<std::string, std::string>> PythonSteps::WorldText() const {
+  return std::pair(std::string(marker::kOutput), std::string(marker::kEndOfOutput));
+}
+
+std::string PythonSteps::PromptDigest() const {
+  std::string content =
+      fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", PromptContent(options_.prompt, examples_),
+                  options_.prompt_drift, options_.max_output_chars,
+                  static_cast<int>(options_.output_style), options_.output_lead);
+  if (options_.markers == Markers::kText) content += "\x1ftext";
+  return Sha256(content);
+}
+
+std::unique_ptr<Environment> MakePythonSteps(const EnvironmentOptions& options,
+                                             std::vector<Demonstration> examples) {
+  return std::make_unique<PythonSteps>(options, std::move(examples));
 }
 
 }  // namespace gradus

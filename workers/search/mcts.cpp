@@ -86,7 +86,9 @@ asio::awaitable<bool> Expand(Growth& g, std::int32_t node) {
   proposals[0] = {node, g.spec.candidates, g.spec.temperature,
                   MixSeed(g.tree.seed, "expand", static_cast<std::uint64_t>(node))};
   std::vector<std::vector<Node>> sampled = co_await g.world.Propose(g.tree, std::move(proposals));
-  std::vector<Node> candidates = FilterCandidates(std::move(sampled[0]), g.options);
+  std::vector<Node> candidates =
+      FilterCandidates(std::move(sampled[0]), g.options,
+                       [&](const Node& sample) { return g.world.Finishes(sample); });
   co_await g.world.Check(g.tree, candidates);
   std::vector<std::int32_t> added;
   AddCandidates(g, std::move(candidates), added);

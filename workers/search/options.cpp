@@ -1,12 +1,26 @@
 #include "workers/search/options.h"
 
 namespace gradus {
+namespace {
+
+const Settings::Choices<SearchMethod>& Methods() {
+  static const Settings::Choices<SearchMethod> methods = {{"mcts", SearchMethod::kMcts},
+                                                          {"sample", SearchMethod::kSample},
+                                                          {"greedy", SearchMethod::kGreedy}};
+  return methods;
+}
+
+}  // namespace
+
+std::string ToString(SearchMethod method) {
+  for (const auto& [name, one] : Methods()) {
+    if (one == method) return name;
+  }
+  return "";
+}
 
 void Bind(Settings& s, SearchOptions& o) {
-  s.Choice("method", o.method,
-           {{"mcts", SearchMethod::kMcts},
-            {"sample", SearchMethod::kSample},
-            {"greedy", SearchMethod::kGreedy}},
+  s.Choice("method", o.method, Methods(),
            "search by round: mcts (UCT), sample (independent chains), greedy (one chain)");
   s.Field("candidates", o.candidates, {1, 4096}, "samples per expansion, by round");
   s.Field("rollouts", o.rollouts, {1, 1e6},
@@ -45,12 +59,6 @@ void Bind(Settings& s, SearchOptions& o) {
       "backup", o.backup,
       {{"per_rollout", Backup::kPerRollout}, {"at_creation", Backup::kAtCreation}},
       "terminals are backed up when a rollout ends there (paper), or when they are made (code)");
-  s.Choice("error_rule", o.error_rule,
-           {{"outcome", ErrorRule::kOutcome}, {"word_error", ErrorRule::kWordError}},
-           "failed execution: by outcome, or also by the word error in the output (code)");
-  s.Choice("answer_rule", o.answer_rule,
-           {{"marker", AnswerRule::kMarker}, {"boxed", AnswerRule::kBoxed}},
-           "answer step: closed by <end_of_answer>, or containing the word boxed (code)");
   s.Field("dedupe", o.dedupe, "identical candidate texts become one child");
   s.Field("hard_rollouts", o.hard_rollouts, {0, 1e6},
           "rollouts of each further tree of an unsolved problem, by round; 0: none");

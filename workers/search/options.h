@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 
 #include "schemas/base/settings.h"
 
@@ -10,6 +11,8 @@ namespace gradus {
 // `rstar_math_reference` (code) set them.
 
 enum class SearchMethod : std::uint8_t { kMcts, kSample, kGreedy };
+// As settings write it and trees store it: "mcts", "sample", "greedy".
+std::string ToString(SearchMethod method);
 
 // What one rollout is. Paper: a root-to-terminal trajectory. Code: one descend-and-expand walk that
 // goes on past terminals until no open child is left or max_depth levels were spent; 0 to many
@@ -31,12 +34,6 @@ enum class PpmInit : std::uint8_t { kPrior, kVisit };
 // When a terminal's ±1 is backed up. kPerRollout: the terminal a rollout ends at (paper).
 // kAtCreation: every answer child at once, when it is made (code).
 enum class Backup : std::uint8_t { kPerRollout, kAtCreation };
-// What counts as a failed execution. kOutcome: the executor's outcome. kWordError: "error" anywhere
-// in the output (code).
-enum class ErrorRule : std::uint8_t { kOutcome, kWordError };
-// Which step is an answer step. kMarker: it ends with <end_of_answer>. kBoxed: it contains "boxed"
-// anywhere (code).
-enum class AnswerRule : std::uint8_t { kMarker, kBoxed };
 // Q annotation: terminal-guided (eq. 2) or PPM-augmented (eq. 3).
 enum class Annotation : std::uint8_t { kTerminal, kPpm };
 
@@ -61,8 +58,6 @@ struct SearchOptions {
   Ties ties = Ties::kSamples;
   PpmInit ppm_init = PpmInit::kPrior;
   Backup backup = Backup::kPerRollout;
-  ErrorRule error_rule = ErrorRule::kOutcome;
-  AnswerRule answer_rule = AnswerRule::kMarker;
   bool dedupe = true;  // Identical candidate texts become one child.
   // Hard problems: attempts after the first, each a new tree with a new seed.
   PerRound<int> hard_rollouts{{16, 16, 16, 64}};

@@ -55,17 +55,4 @@ asio::awaitable<void> SampleChains(Tree& tree, World& world, const SearchOptions
   tree.cost.rollouts += static_cast<std::uint32_t>(spec.rollouts);
 }
 
-asio::awaitable<void> Search(Tree& tree, World& world, const SearchOptions& options,
-                             const SearchSpec& spec) {
-  switch (spec.method) {
-    case SearchMethod::kMcts:
-      co_await Mcts(tree, world, options, spec);
-      break;
-    case SearchMethod::kSample:
-    case SearchMethod::kGreedy:
-      co_await SampleChains(tree, world, options, spec);
-      break;
-  }
-}
-
 }  // namespace gradus

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string_view>
 #include <tuple>
-
-#include "workers/environments/python_steps.h"
 
 namespace gradus {
 namespace {
@@ -91,7 +88,8 @@ std::optional<double> TrueValue(const Node& answer) {
   return std::nullopt;
 }
 
-std::vector<Node> FilterCandidates(std::vector<Node> candidates, const SearchOptions& options) {
+std::vector<Node> FilterCandidates(std::vector<Node> candidates, const SearchOptions& options,
+                                   const std::function<bool(const Node&)>& finishes) {
   auto kept = candidates.begin();
   for (auto at = candidates.begin(); at != candidates.end(); ++at) {
     auto same = kept;
@@ -108,9 +106,7 @@ std::vector<Node> FilterCandidates(std::vector<Node> candidates, const SearchOpt
   }
   candidates.erase(kept, candidates.end());
   if (options.finishing == Finishing::kFirstOnly) {
-    const auto first = std::find_if(candidates.begin(), candidates.end(), [](const Node& node) {
-      return std::string_view(node.text).ends_with(marker::kEndOfAnswer);
-    });
+    const auto first = std::find_if(candidates.begin(), candidates.end(), finishes);
     if (first != candidates.end()) {
       if (first != candidates.begin()) candidates.front() = std::move(*first);
       candidates.resize(1);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -39,6 +40,7 @@ std::optional<double> TrueValue(const Node& answer);
 
 // Identical texts become one candidate that stands for several samples; the first finishing sample
 // alone remains under Finishing::kFirstOnly.
-std::vector<Node> FilterCandidates(std::vector<Node> candidates, const SearchOptions& options);
+std::vector<Node> FilterCandidates(std::vector<Node> candidates, const SearchOptions& options,
+                                   const std::function<bool(const Node&)>& finishes);
 
 }  // namespace gradus

@@ -26,6 +26,8 @@ class World {
   // filled in.
   virtual asio::awaitable<std::vector<std::vector<Node>>> Propose(
       const Tree& tree, std::vector<Proposal> proposals) = 0;
+  // Whether a sampled step ends its trajectory, judged by its text alone.
+  virtual bool Finishes(const Node& candidate) const = 0;
   // Runs or grades each candidate below its parent: kind, output, answer, judgement, exec_outcome.
   virtual asio::awaitable<void> Check(const Tree& tree, std::vector<Node>& candidates) = 0;
   // PPM scores in [-1, 1] of nodes that are in the tree.

@@ -51,8 +51,8 @@ TEST_CASE("The paper's preset sets every switch the paper's way") {
   CHECK(s.ties == Ties::kSamples);
   CHECK(s.ppm_init == PpmInit::kPrior);
   CHECK(s.backup == Backup::kPerRollout);
-  CHECK(s.error_rule == ErrorRule::kOutcome);
-  CHECK(s.answer_rule == AnswerRule::kMarker);
+  CHECK(c.rollout.environment.error_rule == ErrorRule::kOutcome);
+  CHECK(c.rollout.environment.answer_rule == AnswerRule::kMarker);
   CHECK_FALSE(c.rollout.environment.prompt_drift);
   CHECK(c.rollout.environment.output_style == ObservationStyle::kPlain);
   CHECK(c.rollout.engine.ppm_scale == 1);
@@ -79,8 +79,8 @@ TEST_CASE("The reference preset sets every switch the released code's way") {
   CHECK(s.ties == Ties::kFirst);
   CHECK(s.ppm_init == PpmInit::kVisit);
   CHECK(s.backup == Backup::kAtCreation);
-  CHECK(s.error_rule == ErrorRule::kWordError);
-  CHECK(s.answer_rule == AnswerRule::kBoxed);
+  CHECK(c.rollout.environment.error_rule == ErrorRule::kWordError);
+  CHECK(c.rollout.environment.answer_rule == AnswerRule::kBoxed);
   CHECK(s.hard_attempts.At(4) == 0);
   CHECK(c.rollout.environment.prompt_drift);
   CHECK(c.rollout.environment.output_style == ObservationStyle::kRstarMath);

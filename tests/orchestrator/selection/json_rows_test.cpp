@@ -52,7 +52,7 @@ TEST_CASE("A supervised row learns the response and its end, and nothing of the 
 TEST_CASE("Output and end are left out of the loss on request") {
   const Workplace place;
   JsonRowOptions options;
-  options.loss.mask_output = true;
+  options.loss.unlearnt = std::pair(marker::kOutput, marker::kEndOfOutput);
   CHECK(place.Learned(place.Row(kLine, options)) == "xz<|endoftext|>");
   options.loss.eos = false;
   CHECK(place.Learned(place.Row(kLine, options)) == "xz");

@@ -9,21 +9,23 @@
 #include <vector>
 
 #include "schemas/base/utf8.h"
+#include "verify/python/python_verifier.h"
 
 using namespace gradus;
 
 namespace {
 
-ExecResult Ended(Outcome outcome, std::string output, std::string error = "") {
-  ExecResult result;
-  result.outcome = outcome;
-  result.output = std::move(output);
-  result.error = std::move(error);
-  return result;
+Report Ended(Outcome outcome, std::string output, std::string error = "") {
+  Report report;
+  report.end = outcome == Outcome::kOk ? End::kFine : End::kRejected;
+  report.outcome = ToString(outcome);
+  report.shown = std::move(output);
+  report.error = std::move(error);
+  return report;
 }
 
-std::string Shown(const ExecResult& result, ObservationStyle style, int max = 400) {
-  return Observation(result, style, max);
+std::string Shown(const Report& report, ObservationStyle style, int max = 400) {
+  return Observation(report, style, max);
 }
 
 }  // namespace
@@ -62,7 +64,7 @@ TEST_CASE("The programs of recorded ToRA traces print what was recorded") {
   asio::io_context io;
   ExecutorOptions options;
   options.slots = 2;
-  const auto executor = MakePythonExecutor(io, options);
+  const auto verifier = MakePythonVerifier(io, options, GraderMode::kStrict);
   std::vector<std::string> recorded, shown, programs;
   for (std::string line; std::getline(file, line);) {
     const auto trace = nlohmann::json::parse(line);
@@ -74,8 +76,10 @@ TEST_CASE("The programs of recorded ToRA traces print what was recorded") {
   }
   shown.resize(programs.size());
   for (std::size_t i = 0; i < programs.size(); ++i) {
-    executor->Check({{programs[i]}, {}}, {}, [&, i](const ExecResult& result) {
-      shown[i] = Observation(result, ObservationStyle::kTora, 400);
+    State state;
+    state.steps = {programs[i]};
+    verifier->Check(std::move(state), nullptr, {}, [&, i](const Checked& checked) {
+      shown[i] = Observation(checked.report, ObservationStyle::kTora, 400);
     });
   }
   io.run();
