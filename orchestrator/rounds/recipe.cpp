@@ -7,16 +7,17 @@ namespace gradus {
 
 void CheckFit(const Config& c) {
   const EnvironmentOptions& e = c.rollout.environment;
-  const EnvironmentKind& environment = FindEnvironmentKind(e.kind);
+  const EnvironmentKind& kind = FindEnvironmentKind(e.kind);
+  const std::unique_ptr<Environment> environment = MakeEnvironment(e);
   const VerifierKind& verifier = FindVerifierKind(c.rollout.verifier.kind);
-  if (environment.needs_python && !verifier.runs_python) {
+  if (kind.needs_python && !verifier.runs_python) {
     Fail("environment.kind: {} writes Python, which verifier.kind: {} does not run", e.kind,
          verifier.name);
   }
   if (e.prompt.text.find("{problem}") == std::string::npos) {
     Fail("environment.prompt has no {{problem}} in it: the model would not be told what to solve");
   }
-  if (c.selection.mask_output && !MakeEnvironment(e)->WorldText()) {
+  if (c.selection.mask_output && !environment->WorldText()) {
     Fail(
         "selection.mask_output: with environment.kind: {} nothing is written behind a step, so "
         "there is nothing to mask",

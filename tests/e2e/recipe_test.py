@@ -117,7 +117,7 @@ def check_fit(folder):
         ("selection.mask_output", "selection.mask_output=true"),
         ("{problem}", "environment.prompt=Solve it."),
         ("ppm.enabled", "environment.step=whole", "selection.final_answer_pairs=false"),
-        ("examples", "environment.examples=configs/tests/words/demonstrations.jsonl", "environment.shots=99"),
+        ("examples", "environment.examples=configs/tests/words/demonstrations.jsonl", "environment.shots=999"),
     ]:
         code, log = run(folder, "refused", words, *overrides, ranks=1)
         lines = [line for line in log.splitlines() if line]

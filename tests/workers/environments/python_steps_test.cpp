@@ -169,7 +169,7 @@ TEST_CASE("markers: text needs no tokens, and reads what single tokens say") {
   CHECK(text.Tokens().empty());
   CHECK(text.Stops() ==
         std::vector<std::string>{"<end_of_step>", "<end_of_code>", "<end_of_answer>"});
-  CHECK(text.Read({"<code>\na = 1<end_of_step>\n", false}).source == "a = 1\n\n");
+  CHECK(text.Read({"<code>\na = 1<end_of_step>\n", false}).source == "a = 1\n");
   CHECK(text.Finishes("<answer>\\boxed{1}<end_of_answer>\n"));
   // A token that ends the marker and begins something else.
   CHECK(text.Read({"a = 1<end_of_step><co", false}).reason == "text-behind-marker");
