@@ -93,7 +93,7 @@ class Collector final : public nlohmann::json_sax<json> {
 
 }  // namespace
 
-JsonLine::JsonLine(std::string_view text, const std::string& where) : where_(where) {
+JsonLine::JsonLine(std::string_view text, const std::string& where) : where_(where), line_(text) {
   Collector collector(values_);
   if (!json::sax_parse(text.begin(), text.end(), &collector)) {
     Fail("{}: {}; expected one JSON object a line", where_, collector.fault());
@@ -134,6 +134,10 @@ std::string JsonLine::TextOrNumber(const std::string& key) const { return Requir
 std::string JsonLine::OptionalText(const std::string& key) const { return Optional(key, false); }
 std::string JsonLine::OptionalTextOrNumber(const std::string& key) const {
   return Optional(key, true);
+}
+
+std::string JsonLine::OptionalJson(const std::string& key) const {
+  return Find(key) == nullptr ? "" : json::parse(line_).at(key).dump();
 }
 
 std::vector<std::string> JsonLine::OptionalTexts(const std::string& key) const {

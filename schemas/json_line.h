@@ -29,6 +29,8 @@ class JsonLine {
   // The same for optional keys; "" when absent or null.
   std::string OptionalText(const std::string& key) const;
   std::string OptionalTextOrNumber(const std::string& key) const;
+  // Any value as JSON text (numbers as a JSON library writes them); "" when absent or null.
+  std::string OptionalJson(const std::string& key) const;
   // An array of strings; empty when absent.
   std::vector<std::string> OptionalTexts(const std::string& key) const;
 
@@ -37,7 +39,7 @@ class JsonLine {
   std::string Required(const std::string& key, bool number_too) const;
   std::string Optional(const std::string& key, bool number_too) const;
 
-  std::string where_;
+  std::string where_, line_;
   std::map<std::string, Value> values_;
 };
 

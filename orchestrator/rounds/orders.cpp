@@ -100,14 +100,20 @@ TrainProgress ParseTrainProgress(const std::string& text) {
 
 std::string ToText(const Problem& p) {
   return json{{"id", p.id},       {"problem", p.problem}, {"answer", p.answer},
-              {"level", p.level}, {"source", p.source},   {"allowed_steps", p.allowed_steps}}
+              {"level", p.level}, {"source", p.source},   {"allowed_steps", p.allowed_steps},
+              {"goal", ToJsonText(p.goal)}}
       .dump();
 }
 
 Problem ParseProblem(const std::string& text) {
   const json j = json::parse(text);
-  return {j.at("id"),    j.at("problem"), j.at("answer"),
-          j.at("level"), j.at("source"),  j.at("allowed_steps").get<std::vector<std::string>>()};
+  return {j.at("id"),
+          j.at("problem"),
+          j.at("answer"),
+          j.at("level"),
+          j.at("source"),
+          j.at("allowed_steps").get<std::vector<std::string>>(),
+          ParseGoal(j.at("goal"))};
 }
 
 }  // namespace gradus
