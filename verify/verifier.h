@@ -51,6 +51,12 @@ struct Checked {
   Judgement judgement;
 };
 
+// What a verifier has done so far.
+struct VerifierCounters {
+  std::uint64_t programs = 0;  // That have ended, or requests that were answered.
+  double cpu_s = 0;            // Used by them, as far as it is known.
+};
+
 // What a worker asks of Python, a prover, or a user's own checker. The calls return at once; `done`
 // is called exactly once per call, at once or later on the io_context's thread, in any order. One
 // thread only.
@@ -68,6 +74,8 @@ class Verifier {
   // Runs what it must accept and what it must reject; blocks, driving `io`. Throws Error naming the
   // first case that went wrong: such a verifier must not label anything.
   virtual void CheckGolden(asio::io_context& io) = 0;
+  // Any thread may call.
+  virtual VerifierCounters Counters() const = 0;
 };
 
 }  // namespace gradus
