@@ -52,10 +52,10 @@ struct Checked {
   Judgement judgement;
 };
 
-// What was run so far.
+// What a verifier has done so far.
 struct VerifierCounters {
-  std::uint64_t programs = 0;
-  double cpu_s = 0;
+  std::uint64_t programs = 0;  // That have ended, or requests that were answered.
+  double cpu_s = 0;            // Used by them, as far as it is known.
 };
 
 // What a worker asks of Python, a prover, or a user's own checker. The calls return at once; `done`
@@ -75,7 +75,7 @@ class Verifier {
   // Runs what it must accept and what it must reject; blocks, driving `io`. Throws Error naming the
   // first case that went wrong: such a verifier must not label anything.
   virtual void CheckGolden(asio::io_context& io) = 0;
-  // Any thread may ask.
+  // Any thread may call.
   virtual VerifierCounters Counters() const = 0;
 };
 

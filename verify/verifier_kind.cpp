@@ -6,7 +6,8 @@
 namespace gradus {
 
 void Bind(Settings& s, VerifierOptions& o) {
-  s.Field("kind", o.kind, "what runs steps and judges answers: python");
+  s.Field("kind", o.kind,
+          "what runs steps and judges answers: python, or command (your own checker)");
   s.Choice("grader", o.grader,
            {{"strict", GraderMode::kStrict},
             {"rstar_math", GraderMode::kRstarMath},

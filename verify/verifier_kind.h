@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "verify/answers/grader.h"
+#include "verify/command/command_verifier.h"
+#include "verify/limits.h"
 #include "verify/python/python_executor.h"
 #include "verify/verifier.h"
 
@@ -14,10 +16,11 @@ class Settings;
 struct VerifierOptions {
   std::string kind = "python";
   GraderMode grader = GraderMode::kStrict;  // Of answers, where the verifier has no rules itself.
-  ExecutorOptions python;
+  ExecutorOptions python;                   // Of the kind python.
+  CommandOptions command;                   // Of the kind command.
 };
-
-void Bind(Settings& settings, VerifierOptions& options);  // All but `python`.
+// Kind and grader; the others have sections of their own.
+void Bind(Settings& settings, VerifierOptions& options);
 
 // A verifier that `verifier.kind` may name.
 struct VerifierKind {
@@ -26,6 +29,7 @@ struct VerifierKind {
   bool runs_python = false;  // Steps may be programs in Python.
   bool (*judges)(const Goal& goal);
   std::unique_ptr<Verifier> (*make)(asio::io_context& io, const VerifierOptions& options);
+  ExecLimits (*limits)(const VerifierOptions& options);  // Of one step or check.
 };
 const std::vector<VerifierKind>& BuiltInVerifierKinds();
 // All that this program knows; a program built elsewhere may define it itself and so know more.

@@ -64,7 +64,8 @@ struct RolloutPool::Impl {
       throw;
     }
     services.emplace(Services{tokenizer, *policy, ppm.get(), *verifier, *environment,
-                              options.search, options.verifier.python.limits,
+                              options.search,
+                              FindVerifierKind(options.verifier.kind).limits(options.verifier),
                               options.environment.max_step_tokens});
     identity = verifier->Identity();
   }

@@ -69,6 +69,7 @@ void TellOfGolds(const std::string& file, const std::vector<Problem>& problems) 
   std::size_t bad = 0;
   std::string first;
   for (const Problem& problem : problems) {
+    if (!std::holds_alternative<AnswerGoal>(problem.goal)) continue;
     const std::string why = GoldProblem(ReadGold(problem.answer));
     if (why.empty()) continue;
     if (bad++ == 0) first = fmt::format("{}: '{}' is {}", problem.id, problem.answer, why);

@@ -98,6 +98,8 @@ void Bind(Settings& s, Config& c) {
   s.Section("verifier", "what runs steps and judges answers",
             [&](Settings& t) { Bind(t, c.rollout.verifier); });
   s.Section("execution", "Python", [&](Settings& t) { Bind(t, c.rollout.verifier.python); });
+  s.Section("checker", "your own checker, for verifier.kind: command",
+            [&](Settings& t) { Bind(t, c.rollout.verifier.command); });
   s.Section("selection", "which trajectories and pairs become training rows",
             [&](Settings& t) { Bind(t, c.selection); });
   s.Section("ppm", "the process preference model", [&](Settings& t) { BindPpm(t, c.ppm); });

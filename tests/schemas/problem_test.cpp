@@ -109,6 +109,50 @@ TEST_CASE("Every malformed line is an error with file and line") {
   CHECK(Contains(Fault(R"({"id": "b", "problem": "p"})"), "\"answer\" is missing"));
 }
 
+TEST_CASE("A problem's goal is its answer, unless the line names another") {
+  const std::vector<Problem> problems = Load(
+      kGood + "\n" +
+      R"({"id": "b", "problem": "p", "answer": 7, "goal": {"kind": "answer", "expected": "7"}})"
+      "\n"
+      R"({"id": "c", "problem": "p", "goal": {"kind": "external", "goal": {"n": [1, {"m": null}]}}})"
+      "\n"
+      R"({"id": "d", "problem": "p", "answer": "x", "goal": {"kind": "theorem", "statement": "1=1",)"
+      R"( "header_sha256": "00", "axioms": ["choice"]}})"
+      "\n"
+      R"({"id": "e", "problem": "p", "answer": "1", "goal": null})");
+  CHECK(problems[0].goal == Goal(AnswerGoal{"2"}));
+  CHECK(problems[1].goal == Goal(AnswerGoal{"7"}));
+  CHECK(problems[2].goal == Goal(ExternalGoal{R"({"n":[1,{"m":null}]})"}));
+  CHECK(problems[2].answer.empty());
+  CHECK(problems[3].goal == Goal(TheoremGoal{"1=1", "00", {"choice"}}));
+  CHECK(problems[3].answer == "x");
+  CHECK(problems[4].goal == Goal(AnswerGoal{"1"}));
+}
+
+TEST_CASE("A goal that is none is an error with file and line") {
+  const auto fault = [](const std::string& goal, const std::string& answer = "") {
+    return Fault(R"({"id": "b", "problem": "p", )" + answer + R"("goal": )" + goal + "}");
+  };
+  for (const char* goal :
+       {"7", "\"answer\"", "[]", "{}", "true", R"({"kind": 3})", R"({"kind": "guess"})",
+        R"({"kind": "answer"})", R"({"kind": "answer", "expected": 7})",
+        R"({"kind": "answer", "expected": "7", "more": 1})", R"({"kind": "external"})",
+        R"({"kind": "theorem", "statement": "s"})",
+        R"({"kind": "theorem", "statement": "s", "header_sha256": "", "axioms": "choice"})",
+        R"({"kind": "theorem", "statement": "s", "header_sha256": "", "axioms": [1]})",
+        R"({"kind": "tests", "cases": []})", R"({"kind": "tests", "cases": [{"input": ""}]})",
+        R"({"kind": "tests", "cases": [{"input": "", "expected": "", "x": 1}]})"}) {
+    CAPTURE(goal);
+    CHECK(Contains(fault(goal), "set.jsonl:1: "));
+  }
+  const std::string deep(5000, '[');
+  CHECK(Contains(fault(R"({"kind": "external", "goal": )" + deep), "nested too deeply"));
+  // An answer goal beside its answer: both must be there and say the same.
+  CHECK(Contains(fault(R"({"kind": "answer", "expected": "7"})"), "\"answer\" is missing"));
+  CHECK(Contains(fault(R"({"kind": "answer", "expected": "7"})", R"("answer": "8", )"),
+                 "set.jsonl:1: \"answer\" is '8' but the goal expects '7'"));
+}
+
 TEST_CASE("A duplicate id names both lines") {
   const std::string fault = Fault(kGood + "\n\n" + kGood + "\n");
   CHECK(Contains(fault, "set.jsonl:3: "));

@@ -13,6 +13,7 @@
 #include "schemas/base/settings.h"
 #include "verify/python/calculator.h"
 #include "verify/python/python_slot.h"
+#include "verify/sandbox/cage_setup.h"
 #include "verify/sandbox/level.h"
 
 namespace gradus {

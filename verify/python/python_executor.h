@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "verify/limits.h"
+#include "verify/sandbox/level.h"
+
 namespace asio {
 class io_context;
 }
@@ -33,13 +36,6 @@ enum class Outcome : std::uint8_t {
 };
 // "ok", "exception", "exit_call", … as printed by `gradus exec` and stored in shards.
 const char* ToString(Outcome outcome);
-
-struct ExecLimits {
-  double wall_s = 10;
-  double cpu_s = 8;
-  int mem_mb = 1024;  // Address space beyond the warmed interpreter's own.
-  int out_kb = 64;    // Bytes of stdout kept; the program is ended when it prints more.
-};
 
 // A program as a list of steps, executed in order in one namespace; the concatenation is what runs.
 // Keeping the steps apart lets an executor share the prefix between siblings. A program is also how
@@ -75,13 +71,6 @@ struct ExecutorOptions {
 void Bind(Settings& settings, ExecutorOptions& options);
 // Throws Error when `level` names none.
 void CheckLevel(const std::string& level);
-
-// How programs are isolated, and what keeps a higher level from working here.
-struct Isolation {
-  int level = 0;                // See sandbox/level.h.
-  bool reads_confined = false;  // Programs cannot read files outside of the interpreter's own.
-  std::string why;              // "L3: reason; …", "" at the highest.
-};
 
 // Runs programs in confined child processes. The calls return at once; `done` is called later on
 // the io_context's thread, exactly once per program, in any order. Infrastructure failures are

@@ -17,6 +17,7 @@
 #include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
+#include "verify/sandbox/cage_setup.h"
 #include "verify/sandbox/level.h"
 #include "verify/sandbox/memory_file.h"
 

@@ -1,6 +1,8 @@
 #include "verify/python/python_verifier.h"
 
 #include <atomic>
+#include <map>
+#include <utility>
 
 #include "schemas/base/error.h"
 #include "verify/answers/golden_set.h"
@@ -9,6 +11,126 @@
 
 namespace gradus {
 namespace {
+
+constexpr std::size_t kGoldsKept = 256;  // Many candidates of one problem come in a row.
+
+// Counts what an executor does, the grader's algebra included.
+class CountedExecutor final : public Executor {
+ public:
+  explicit CountedExecutor(std::unique_ptr<Executor> inner) : inner_(std::move(inner)) {}
+  void Step(Program program, const ExecLimits& limits,
+            std::function<void(ExecResult)> done) override {
+    inner_->Step(std::move(program), limits, Counted(std::move(done)));
+  }
+  void Check(Program program, const ExecLimits& limits,
+             std::function<void(ExecResult)> done) override {
+    inner_->Check(std::move(program), limits, Counted(std::move(done)));
+  }
+  std::string Version() const override { return inner_->Version(); }
+  Isolation isolation() const override { return inner_->isolation(); }
+  VerifierCounters Counters() const {
+    return {programs_.load(), static_cast<double>(cpu_us_.load()) * 1e-6};
+  }
+
+ private:
+  std::function<void(ExecResult)> Counted(std::function<void(ExecResult)> done) {
+    return [this, done = std::move(done)](ExecResult result) {
+      programs_.fetch_add(1, std::memory_order_relaxed);
+      cpu_us_.fetch_add(static_cast<std::uint64_t>(result.cpu_s * 1e6), std::memory_order_relaxed);
+      done(std::move(result));
+    };
+  }
+  std::atomic<std::uint64_t> programs_{0}, cpu_us_{0};
+  std::unique_ptr<Executor> inner_;
+};
+
+Program ProgramOf(State state) {
+  Program program{std::move(state.steps), std::move(state.allowed_steps)};
+  if (state.context.empty()) return program;
+  if (!program.allowed_steps.empty()) program.allowed_steps.push_back(state.context);
+  program.steps.insert(program.steps.begin(), std::move(state.context));
+  return program;
+}
+
+Report ReportOf(ExecResult result) {
+  Report report;
+  report.end = EndOf(result.outcome);
+  report.outcome = ToString(result.outcome);
+  report.shown = std::move(result.output);
+  report.value = std::move(result.value);
+  report.error = std::move(result.error);
+  report.wall_s = result.wall_s;
+  report.cpu_s = result.cpu_s;
+  return report;
+}
+
+class PythonVerifier final : public Verifier {
+ public:
+  PythonVerifier(asio::io_context& io, const ExecutorOptions& options, GraderMode mode)
+      : mode_(mode), executor_(MakePythonExecutor(io, options)) {}
+
+  void Step(State state, const ExecLimits& limits, std::function<void(Report)> done) override {
+    executor_.Step(
+        ProgramOf(std::move(state)), limits,
+        [done = std::move(done)](ExecResult result) { done(ReportOf(std::move(result))); });
+  }
+
+  void Check(State state, const Goal* goal, const ExecLimits& limits,
+             std::function<void(Checked)> done) override {
+    auto judge = [this, wanted = goal ? std::optional<Goal>(*goal) : std::nullopt,
+                  answer = std::move(state.answer), done = std::move(done)](Report report) {
+      Judge(wanted, answer, std::move(report), done);
+    };
+    if (state.steps.empty()) {
+      Report nothing_ran;
+      nothing_ran.end = End::kFine;
+      return judge(std::move(nothing_ran));
+    }
+    executor_.Check(
+        ProgramOf(std::move(state)), limits,
+        [judge = std::move(judge)](ExecResult result) { judge(ReportOf(std::move(result))); });
+  }
+
+  std::string Identity() const override {
+    return GraderVersion(mode_) + "; " + executor_.Version();
+  }
+
+  void CheckGolden(asio::io_context& io) override {
+    CheckGoldenPrograms(io, executor_);
+    if (const auto wrong = CheckGrader()) Fail("the grader does not work here: {}", *wrong);
+  }
+
+  VerifierCounters Counters() const override { return executor_.Counters(); }
+
+ private:
+  void Judge(const std::optional<Goal>& goal, const std::string& answer, Report report,
+             const std::function<void(Checked)>& done) {
+    const auto tell = [&](Judgement judgement) { done({std::move(report), std::move(judgement)}); };
+    if (!goal) return tell({});
+    const auto* wanted = std::get_if<AnswerGoal>(&*goal);
+    if (!wanted) return tell({Verdict::kUnverifiable, "goal-not-judged"});
+    if (report.end != End::kFine && report.end != End::kRejected) {
+      return tell({Verdict::kUnverifiable, report.outcome});
+    }
+    GradeWithAlgebra(executor_, GoldOf(wanted->expected), answer, {mode_, {}},
+                     [report = std::move(report), done](Judgement judgement) {
+                       done({report, std::move(judgement)});
+                     });
+  }
+
+  const GoldAnswer& GoldOf(const std::string& expected) {
+    const auto known = golds_.find(expected);
+    if (known != golds_.end()) return known->second;
+    if (golds_.size() >= kGoldsKept) golds_.clear();
+    return golds_.emplace(expected, ReadGold(expected)).first->second;
+  }
+
+  const GraderMode mode_;
+  std::map<std::string, GoldAnswer> golds_;
+  CountedExecutor executor_;
+};
+
+}  // namespace
 
 End EndOf(Outcome outcome) {
   switch (outcome) {
@@ -19,85 +141,24 @@ End EndOf(Outcome outcome) {
     case Outcome::kSignal:
     case Outcome::kNoResult:
       return End::kRejected;
+    case Outcome::kCpuTimeout:
+    case Outcome::kWallTimeout:
+    case Outcome::kMemoryLimit:
+    case Outcome::kOomKill:
+    case Outcome::kOutputLimit:
+    case Outcome::kKilledUnknown:
+      return End::kLimit;
     case Outcome::kProtocolViolation:
       return End::kForged;
     case Outcome::kSandboxError:
       return End::kBroken;
-    default:
-      return End::kLimit;
   }
+  return End::kBroken;
 }
-
-Report ReportOf(ExecResult result) {
-  return {EndOf(result.outcome),
-          ToString(result.outcome),
-          std::move(result.output),
-          std::move(result.value),
-          std::move(result.error),
-          result.wall_s,
-          result.cpu_s};
-}
-
-class PythonVerifier final : public Verifier {
- public:
-  PythonVerifier(asio::io_context& io, const ExecutorOptions& options, GraderMode grader)
-      : executor_(MakePythonExecutor(io, options)), grader_(grader) {}
-
-  void Step(State state, const ExecLimits& limits, std::function<void(Report)> done) override {
-    executor_->Step({std::move(state.steps), std::move(state.allowed_steps)}, limits,
-                    [this, done = std::move(done)](ExecResult r) { done(Counted(std::move(r))); });
-  }
-
-  void Check(State state, const Goal* goal, const ExecLimits& limits,
-             std::function<void(Checked)> done) override {
-    auto judge = [this, goal = goal ? std::optional<Goal>(*goal) : std::nullopt,
-                  answer = std::move(state.answer), done = std::move(done)](Report report) {
-      if (!goal) return done({std::move(report), {}});
-      const auto* expected = std::get_if<AnswerGoal>(&*goal);
-      if (!expected) {
-        return done({std::move(report), {Verdict::kUnverifiable, "goal-not-judged"}});
-      }
-      GradeWithAlgebra(*executor_, ReadGold(expected->expected), answer, {grader_, {}},
-                       [done, report = std::move(report)](Judgement judgement) {
-                         done({report, std::move(judgement)});
-                       });
-    };
-    if (state.steps.empty()) return judge({End::kFine, "", "", {}, "", 0, 0});
-    executor_->Check(
-        {std::move(state.steps), std::move(state.allowed_steps)}, limits,
-        [this, judge = std::move(judge)](ExecResult r) { judge(Counted(std::move(r))); });
-  }
-
-  std::string Identity() const override {
-    return GraderVersion(grader_) + "; " + executor_->Version();
-  }
-
-  void CheckGolden(asio::io_context& io) override {
-    CheckGoldenPrograms(io, *executor_);
-    if (const auto wrong = CheckGrader()) Fail("the grader does not work here: {}", *wrong);
-  }
-
-  VerifierCounters Counters() const override {
-    return {programs_, static_cast<double>(cpu_us_) * 1e-6};
-  }
-
- private:
-  Report Counted(ExecResult result) {
-    programs_.fetch_add(1, std::memory_order_relaxed);
-    cpu_us_.fetch_add(static_cast<std::uint64_t>(result.cpu_s * 1e6), std::memory_order_relaxed);
-    return ReportOf(std::move(result));
-  }
-
-  std::unique_ptr<Executor> executor_;
-  const GraderMode grader_;
-  std::atomic<std::uint64_t> programs_{0}, cpu_us_{0};
-};
-
-}  // namespace
 
 std::unique_ptr<Verifier> MakePythonVerifier(asio::io_context& io, const ExecutorOptions& options,
-                                             GraderMode grader) {
-  return std::make_unique<PythonVerifier>(io, options, grader);
+                                             GraderMode mode) {
+  return std::make_unique<PythonVerifier>(io, options, mode);
 }
 
 }  // namespace gradus

@@ -7,9 +7,13 @@
 
 namespace gradus {
 
-// Steps are Python, run by the confined interpreters; answers are judged by the grader, with
-// algebra in the sandbox where it needs some.
+// Python programs, and answers judged by the grader. A state's steps run in one namespace, after
+// its context. Judges answer goals only: "goal-not-judged" for others. Throws Error when the
+// interpreters cannot be started as `options` asks.
 std::unique_ptr<Verifier> MakePythonVerifier(asio::io_context& io, const ExecutorOptions& options,
-                                             GraderMode grader);
+                                             GraderMode mode);
+
+// How a program's outcome counts.
+End EndOf(Outcome outcome);
 
 }  // namespace gradus

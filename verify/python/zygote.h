@@ -1,13 +1,12 @@
 #pragma once
-#include <sys/types.h>
-
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "schemas/base/file.h"
+#include "verify/sandbox/child_process.h"
 
 namespace gradus {
 
@@ -19,9 +18,6 @@ struct ZygoteOptions {
   std::vector<std::string> group_files;  // Control group to join for L3.
 };
 
-// User that the programs of a slot run as, where this process is root; 0 else.
-std::uint32_t UserOfSlot(int slot);
-
 // One warm Python process (zygote.py, confined by the cage). The destructor ends it and, with it,
 // all its programs; it ends by itself when the thread that made it, or this process, ends.
 class Zygote {
@@ -30,21 +26,16 @@ class Zygote {
   // level digit + '1' if reading is confined, a line why no higher level, a line of versions; or
   // 'E' + reason. Throws Error when there is no python3.
   explicit Zygote(const ZygoteOptions& options);
-  ~Zygote();
-  Zygote(const Zygote&) = delete;
-  Zygote& operator=(const Zygote&) = delete;
 
   // This side of the control socket, for whoever talks to it. Once.
   Fd TakeControl() { return std::move(control_); }
 
  private:
   Fd control_;
-  Fd watch_;  // The same socket: tells when the process is gone.
-  pid_t pid_ = -1;
+  std::optional<ChildProcess> process_;
 };
 
-// The text of zygote.py, and the cage as a shared object.
+// The text of zygote.py.
 const char* ZygoteSource();
-std::string_view CageImage();
 
 }  // namespace gradus

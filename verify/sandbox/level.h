@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace gradus {
@@ -16,6 +17,13 @@ inline const char* LevelName(int level) {
   constexpr const char* kNames[] = {"L0", "L1", "L2", "L3"};
   return level >= kLowestLevel && level <= kHighestLevel ? kNames[level] : "?";
 }
+
+// How programs are isolated, and what keeps a higher level from working here.
+struct Isolation {
+  int level = 0;
+  bool reads_confined = false;  // Programs cannot read files outside of those meant for them.
+  std::string why;              // "L3: reason; …", "" at the highest.
+};
 
 // Levels that may be used, bit n for level n: of "auto" L1 to L3, of "L2" only that.
 inline std::optional<unsigned> ReadLevels(std::string_view text) {

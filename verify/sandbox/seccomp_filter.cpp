@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -72,6 +73,37 @@ constexpr const char* kInformation[] = {"getpid",
                                         "clock_getres",
                                         "gettimeofday",
                                         "time"};
+
+// For programs of any kind, which may start others: nothing here leaves the family of processes.
+constexpr const char* kFamily[] = {"execve",
+                                   "fork",
+                                   "vfork",
+                                   "setpgid",
+                                   "getpgid",
+                                   "getsid",
+                                   "setsid",
+                                   "flock",
+                                   "setrlimit",
+                                   "fadvise64",
+                                   "mincore",
+                                   "sendfile",
+                                   "signalfd4",
+                                   "timerfd_create",
+                                   "timerfd_settime",
+                                   "timerfd_gettime",
+                                   "timer_create",
+                                   "timer_settime",
+                                   "timer_gettime",
+                                   "timer_getoverrun",
+                                   "timer_delete",
+                                   "sched_getparam",
+                                   "sched_getscheduler",
+                                   "sched_get_priority_max",
+                                   "sched_get_priority_min"};
+// On what socketpair() made: there is no other socket.
+constexpr const char* kSocketPairs[] = {"sendto",     "recvfrom",    "sendmsg",
+                                        "recvmsg",    "shutdown",    "getsockopt",
+                                        "setsockopt", "getsockname", "getpeername"};
 
 class Filter {
  public:
@@ -161,19 +193,51 @@ void AllowServing(Filter& filter, std::uint64_t magic) {
   filter.Allow("seccomp", {knows});
 }
 
-}  // namespace
+void AllowFamily(Filter& filter) {
+  filter.AllowAll(kFamily);
+  filter.AllowAll(kSocketPairs);
+  constexpr std::uint64_t kElsewhere = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
+                                       CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+                                       CLONE_PTRACE | CLONE_PARENT;
+  filter.Allow("clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, kElsewhere, 0)});
+  // A stream has no address to send to, so that it reaches its other end alone.
+  constexpr std::uint64_t kType = 0xF;
+  filter.Allow("socketpair",
+               {SCMP_A0(SCMP_CMP_EQ, AF_UNIX), SCMP_A1(SCMP_CMP_MASKED_EQ, kType, SOCK_STREAM)});
+  filter.Allow("prlimit64", {SCMP_A0(SCMP_CMP_EQ, 0)});
+  filter.Allow("prctl", {SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG)});
+  for (int command : {F_GETLK, F_SETLK, F_SETLKW, F_GETPIPE_SZ}) {
+    filter.Allow("fcntl", {SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command))});
+  }
+}
 
-std::string MakeSeccompFilter(const FilterRules& rules) {
-  Filter filter;
+void AllowComputing(Filter& filter, bool writes_confined) {
   filter.AllowAll(kMemory);
   filter.AllowAll(kFiles);
   filter.AllowAll(kWaiting);
   filter.AllowAll(kSignals);
   filter.AllowAll(kThreads);
   filter.AllowAll(kInformation);
-  AllowOpening(filter, rules.writes_confined);
+  AllowOpening(filter, writes_confined);
   AllowThreads(filter);
   AllowOnItself(filter);
+}
+
+}  // namespace
+
+std::string MakeProgramFilter(const ProgramRules& rules) {
+  Filter filter;
+  AllowComputing(filter, rules.writes_confined);
+  AllowFamily(filter);
+  if (rules.own_pids) {
+    for (const char* name : {"kill", "tkill", "tgkill"}) filter.Allow(name, {});
+  }
+  return filter.Instructions();
+}
+
+std::string MakeSeccompFilter(const FilterRules& rules) {
+  Filter filter;
+  AllowComputing(filter, rules.writes_confined);
   if (rules.may_serve) AllowServing(filter, rules.magic);
   return filter.Instructions();
 }

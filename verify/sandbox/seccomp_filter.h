@@ -17,4 +17,11 @@ struct FilterRules {
 // of another architecture end the process. The process's own number stands in it as cage::kSelfPid.
 std::string MakeSeccompFilter(const FilterRules& rules);
 
+// The same for a program of any kind, which may start threads and other programs.
+struct ProgramRules {
+  bool writes_confined = false;  // Landlock, or a read-only root, decides which files are written.
+  bool own_pids = false;         // It may send signals: none leaves its PID name space.
+};
+std::string MakeProgramFilter(const ProgramRules& rules);
+
 }  // namespace gradus

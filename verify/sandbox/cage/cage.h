@@ -4,7 +4,8 @@
 // What the supervisor and the warm interpreter agree on. The cage is a small library without any
 // dependency that zygote.py loads: it confines the interpreter once (namespaces, file system,
 // control group), then forks one child per job and confines that child for good (limits, user,
-// Landlock, seccomp) before it returns into Python. Plain C values only.
+// Landlock, seccomp) before it returns into Python. The launcher (sandbox/launcher) does the same
+// for one program of another kind, by the same functions. Plain C values only.
 
 namespace gradus::cage {
 
@@ -18,7 +19,8 @@ inline constexpr int kProgramFd = 3;  // Its program, until it has been read.
 inline constexpr int kResultFd = 62, kKeptControlFd = 63;
 inline constexpr int kOpenFiles = 64;
 
-inline constexpr int kFilters = 4;  // Index: 2 * (Landlock confines writes) + (job may be kept).
+// Index: 2 * (Landlock confines writes) + (a job may be kept; of a program: it has own PIDs).
+inline constexpr int kFilters = 4;
 inline constexpr int kGroupFiles = 2;
 
 // Stands in the filters for "this process", known only in the child.
@@ -31,6 +33,9 @@ struct Setup {
   std::uint32_t tasks = 0;   // Limit of processes and threads.
   std::uint64_t magic =
       0;  // Sixth argument of the calls that only the cage may make in a kept job.
+  std::uint32_t open_files = kOpenFiles;  // Limit of descriptors of a process.
+  std::uint32_t may_execute = 0;          // 1: programs of the readable folders may be started.
+  std::uint64_t memory_bytes = 0;         // Address space of a process that the launcher starts.
   std::uint32_t filter_at[kFilters] = {}, filter_instructions[kFilters] = {};
   char group_files[kGroupFiles][512] = {};  // cgroup.procs to join for L3; "" when there is none.
 };

@@ -12,8 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "verify/sandbox/cage/jail.h"
-#include "verify/sandbox/cage/landlock.h"
+#include "verify/sandbox/cage/levels.h"
 #include "verify/sandbox/cage/program.h"
 #include "verify/sandbox/cage/report.h"
 #include "verify/sandbox/cage/serve.h"
@@ -22,8 +21,6 @@
 namespace gradus::cage {
 namespace {
 
-constexpr int kTrialOk = 7;
-
 // One slot per process, by nature.
 Bars bars;
 Roots roots;
@@ -31,75 +28,6 @@ Roots roots;
 // The job of this process. It ends once: what a program calls meanwhile reports nothing.
 Request job;
 bool job_is_open = false;
-
-bool JoinGroups(Reason& reason) {
-  for (const auto& file : bars.setup.group_files) {
-    if (file[0] != '\0' && !WriteText(file, "0")) return reason.Failed("joining the control group");
-  }
-  return true;
-}
-
-// Everything that level `level` means for the slot as a whole.
-bool EnterLevel(int level, Reason& reason) {
-  bars.level = level;
-  if (level == 0) return true;
-  if (level >= 3 && !JoinGroups(reason)) return false;
-  const bool new_user = level >= 2 && !HasSysAdmin();
-  if (level >= 2 && !EnterJail(roots, new_user, reason)) return false;
-  bars.change_user = ::geteuid() == 0 && !new_user && bars.setup.uid != 0;
-  bars.rule_set = MakeRuleSet(roots);
-  return true;
-}
-
-// Really does it, in a process of its own: enters the level and confines a child of it.
-[[noreturn]] void TryLevel(int level, int report) {
-  char text[400];
-  Reason reason(text, sizeof text);
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (EnterLevel(level, reason)) {
-    const long child = ForkProcess(level >= 2, 0);
-    if (child == 0) {
-      Request request;
-      request.memory_bytes = 1u << 30;
-      request.cpu_s = 5;
-      char why[400];
-      Reason failure(why, sizeof why);
-      // The lock-down keeps the result's descriptor: it carries the reason.
-      if (LockDown(bars, request, {null, null, report, -1}, failure)) ::_exit(kTrialOk);
-      const int told = ::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : report;
-      (void)!::write(told, why, std::strlen(why));
-      ::_exit(1);
-    }
-    int status = 0;
-    if (child < 0) {
-      reason.Failed("starting a process");
-    } else if (::waitpid(static_cast<pid_t>(child), &status, 0) < 0 || !WIFEXITED(status) ||
-               WEXITSTATUS(status) != kTrialOk) {
-      ::_exit(1);
-    } else {
-      ::_exit(kTrialOk);
-    }
-  }
-  (void)!::write(report, text, std::strlen(text));
-  ::_exit(1);
-}
-
-bool LevelWorks(int level, Reason& reason) {
-  int report[2];
-  if (::pipe2(report, O_CLOEXEC) != 0) return reason.Failed("pipe");
-  const pid_t trial = ::fork();
-  if (trial == 0) TryLevel(level, report[1]);
-  ::close(report[1]);
-  char why[400] = {};
-  const ssize_t size = ::read(report[0], why, sizeof why - 1);
-  ::close(report[0]);
-  int status = 0;
-  if (trial < 0) return reason.Failed("fork");
-  ::waitpid(trial, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kTrialOk) return true;
-  reason.Add(size > 0 ? why : "the trial process died");
-  return false;
-}
 
 // Gathers the warm heap into huge pages: a fork copies, and an exit clears, one entry for each
 // page, which is the larger part of a short program's cost (7 ms to 3 ms with sympy loaded). At
@@ -171,28 +99,12 @@ extern "C" {
 __attribute__((visibility("default"))) int cage_enter(const char* paths, char* text,
                                                       std::size_t size) {
   Reason reason(text, size);
-  if (::pread(kSetupFd, &bars.setup, sizeof bars.setup, 0) != sizeof bars.setup ||
-      bars.setup.size != sizeof bars.setup || !bars.filters.Read(bars.setup, reason)) {
-    reason.Add("the supervisor's setup cannot be read");
-    return -1;
-  }
+  if (!ReadSetup(bars, reason)) return -1;
   roots.Add(paths);
   // They stay readable when /proc is out of sight.
   bars.statm = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
   bars.maps = ::open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  // Where memory runs out, programs go first, before anything of the run.
-  WriteText("/proc/self/oom_score_adj", "1000");
-  for (int level = 3; level >= 0; --level) {
-    if (!((bars.setup.levels >> level) & 1)) continue;
-    char why[400];
-    Reason failure(why, sizeof why);
-    if (LevelWorks(level, failure) && EnterLevel(level, failure)) return level;
-    char name[16];
-    std::snprintf(name, sizeof name, "%sL%d: ", text[0] ? "; " : "", level);
-    reason.Add(name);
-    reason.Add(why);
-  }
-  return -1;
+  return EnterBestLevel(bars, roots, reason);
 }
 
 // Whether Landlock confines what programs read.

@@ -136,6 +136,7 @@ bool MakeRoot(const Roots& roots, Reason& reason) {
 bool Roots::Covered(const char* path) const {
   for (int i = 0; i < count_; ++i) {
     struct stat info {};
+    if (std::strcmp(path, paths_[i]) == 0) return true;
     // What a link points to is another place.
     if (SamePrefix(path, paths_[i]) && ::lstat(paths_[i], &info) == 0 && !S_ISLNK(info.st_mode)) {
       return true;

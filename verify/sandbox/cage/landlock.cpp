@@ -14,6 +14,7 @@ namespace {
 constexpr int kCreateRuleSet = 444, kAddRule = 445, kRestrictSelf = 446;
 constexpr unsigned kVersionFlag = 1;
 constexpr int kPathBeneath = 1;
+constexpr std::uint64_t kExecute = 1u << 0;
 constexpr std::uint64_t kWriteFile = 1u << 1, kReadFile = 1u << 2, kReadFolder = 1u << 3;
 constexpr std::uint64_t kTruncate = 1u << 14;
 
@@ -44,7 +45,7 @@ bool Allow(int rule_set, const char* path, std::uint64_t rights) {
 
 }  // namespace
 
-int MakeRuleSet(const Roots& roots) {
+int MakeRuleSet(const Roots& roots, bool may_execute) {
   const long abi = ::syscall(kCreateRuleSet, nullptr, 0, kVersionFlag);
   if (abi < 1) return -1;
   const RuleSet handled{FileRights(abi), abi >= 4 ? 3u : 0u, abi >= 6 ? 3u : 0u};
@@ -53,8 +54,9 @@ int MakeRuleSet(const Roots& roots) {
   const int rule_set = static_cast<int>(::syscall(kCreateRuleSet, &handled, size, 0));
   if (rule_set < 0) return -1;
   bool done = Allow(rule_set, "/dev/null", (kReadFile | kWriteFile | kTruncate) & handled.files);
+  const std::uint64_t reading = kReadFile | kReadFolder | (may_execute ? kExecute : 0);
   for (int i = 0; i < roots.count(); ++i) {
-    done = Allow(rule_set, roots.path(i), kReadFile | kReadFolder) && done;
+    done = Allow(rule_set, roots.path(i), reading) && done;
   }
   if (done) return rule_set;
   ::close(rule_set);

@@ -19,7 +19,7 @@
 namespace gradus::cage {
 namespace {
 
-bool MoveFd(int from, int to) { return from == to || ::dup2(from, to) == to; }
+bool MoveFd(int from, int to) { return from < 0 || from == to || ::dup2(from, to) == to; }
 
 void CloseRange(unsigned first, unsigned last) {
   constexpr int kCloseRange = 436;
@@ -66,7 +66,7 @@ bool SetLimits(const Bars& bars, const Request& request) {
   return Limit(RLIMIT_AS, memory, memory) && Limit(RLIMIT_CPU, cpu, cpu_hard) &&
          Limit(RLIMIT_FSIZE, 0, 0) && Limit(RLIMIT_CORE, 0, 0) && Limit(RLIMIT_MEMLOCK, 0, 0) &&
          Limit(RLIMIT_MSGQUEUE, 0, 0) && Limit(RLIMIT_NPROC, tasks, tasks) &&
-         Limit(RLIMIT_NOFILE, kOpenFiles, kOpenFiles);
+         Limit(RLIMIT_NOFILE, bars.setup.open_files, bars.setup.open_files);
 }
 
 bool DropPrivileges(const Bars& bars) {

@@ -16,7 +16,7 @@ struct Bars {
   Filters filters;
 };
 
-// Descriptors of a new job as they came with its request.
+// Descriptors of a new job as they came with its request; -1: it has none of these.
 struct JobFds {
   int program = -1, output = -1, result = -1, control = -1;
 };

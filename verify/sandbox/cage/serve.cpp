@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "verify/sandbox/cage/levels.h"
 #include "verify/sandbox/cage/orphans.h"
 #include "verify/sandbox/cage/python_api.h"
 #include "verify/sandbox/cage/report.h"
@@ -171,21 +171,6 @@ void KillById(const Server& server, std::uint64_t id) {
 }
 
 }  // namespace
-
-long ForkProcess(bool own_pids, std::uint64_t magic) {
-  // The C library keeps the thread's number in memory; the kernel renews it in the child, as fork()
-  // would ask for.
-  int* tid = nullptr;
-  if (::prctl(PR_GET_TID_ADDRESS, &tid) != 0) tid = nullptr;
-  unsigned long flags = SIGCHLD;
-  if (tid) flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-  if (own_pids) flags |= CLONE_NEWPID;
-#if defined(__x86_64__)
-  return ::syscall(SYS_clone, flags, 0, 0, tid, 0, magic);
-#else
-  return ::syscall(SYS_clone, flags, 0, 0, 0, tid, magic);
-#endif
-}
 
 Request Serve(const Bars& bars, int control, bool kept) {
   Server server{bars, control, kept, {}};
