@@ -28,13 +28,4 @@ struct Campaign {
   std::function<bool()> stop;  // A stop was asked for.
 };
 
-// What a round works on, decided before it starts and written to plan.json.
-struct RoundPlan {
-  RoundIndex round = 0;
-  std::vector<std::uint32_t> problems;  // Indices into Campaign::problems, ascending.
-  std::filesystem::path policy;         // Model of the search: last round's.
-  std::filesystem::path ppm;            // "" when there is none yet.
-  std::filesystem::path base;           // Weights this round's fine-tuning starts from.
-};
-
 }  // namespace gradus

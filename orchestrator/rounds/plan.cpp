@@ -1,8 +1,9 @@
+#include "orchestrator/rounds/plan.h"
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "orchestrator/rounds/phases.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 
@@ -11,8 +12,12 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// The numeric curriculum: `per_level` problems of each level of the round's range, none used in an
-// earlier round as long as the file has enough; then the walk starts over.
+std::string ExistingOrNone(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder) ? folder.string() : "";
+}
+
+}  // namespace
+
 std::vector<std::uint32_t> DrawProblems(const Config& config, const std::vector<Problem>& problems,
                                         RoundIndex round) {
   std::vector<std::uint32_t> all(problems.size());
@@ -40,12 +45,6 @@ std::vector<std::uint32_t> DrawProblems(const Config& config, const std::vector<
   std::sort(drawn.begin(), drawn.end());
   return drawn;
 }
-
-std::string ExistingOrNone(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder) ? folder.string() : "";
-}
-
-}  // namespace
 
 RoundPlan PlanRound(Campaign& c, RoundIndex round) {
   RoundPlan plan;

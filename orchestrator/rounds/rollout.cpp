@@ -1,9 +1,10 @@
+#include "orchestrator/rounds/rollout.h"
+
 #include <fmt/format.h>
 
 #include <map>
 
 #include "orchestrator/rounds/part.h"
-#include "orchestrator/rounds/phases.h"
 #include "orchestrator/selection/difficulty.h"
 
 namespace gradus {

@@ -1,8 +1,9 @@
+#include "orchestrator/rounds/train.h"
+
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/rounds/demonstrations.h"
 #include "orchestrator/rounds/part.h"
-#include "orchestrator/rounds/phases.h"
 #include "schemas/base/file.h"
 #include "schemas/training_row.h"
 #include "workers/models/hf_folder.h"
@@ -104,7 +105,7 @@ void PrepareBase(Campaign& c) {
   });
 }
 
-void TrainBootstrapPhase(Campaign& c) {
+void TrainBootstrapPart(Campaign& c) {
   const std::filesystem::path base = c.files.Round(0) / "base";
   if (c.demonstrations.empty()) {
     RunOnce(c, {0, kBootstrapPhase}, [&] {
@@ -119,7 +120,7 @@ void TrainBootstrapPhase(Campaign& c) {
   RunTraining(c, {0, kBootstrapPhase}, request);
 }
 
-void TrainPolicyPhase(Campaign& c, const RoundPlan& plan) {
+void TrainPolicyPart(Campaign& c, const RoundPlan& plan) {
   const PartId phase{plan.round, kPolicyPhase};
   const std::vector<std::filesystem::path> data = PolicyData(c, plan.round);
   if (!c.recorder.IsDone(phase) && !AnySftRow(data)) {
@@ -141,7 +142,7 @@ void TrainPolicyPhase(Campaign& c, const RoundPlan& plan) {
   RunTraining(c, phase, request);
 }
 
-void TrainControlPhase(Campaign& c, const RoundPlan& plan) {
+void TrainControlPart(Campaign& c, const RoundPlan& plan) {
   if (!c.config.control.enabled) return;
   const TrainReport policy = RunTraining(c, {plan.round, kPolicyPhase}, {});
   const bool from_base = c.config.policy.train_from == TrainFrom::kBase || plan.round == 1;
@@ -153,7 +154,7 @@ void TrainControlPhase(Campaign& c, const RoundPlan& plan) {
   RunTraining(c, {plan.round, kControlPhase}, request);
 }
 
-void TrainPpmPhase(Campaign& c, const RoundPlan& plan) {
+void TrainPpmPart(Campaign& c, const RoundPlan& plan) {
   if (!c.config.ppm.enabled) return;
   const PartId phase{plan.round, kPpmPhase};
   const std::vector<std::filesystem::path> data = PairData(c, plan.round);
