@@ -18,12 +18,12 @@ Coordinator::~Coordinator() = default;
 void Coordinator::RunPhase(const std::string& order, std::vector<Key> keys,
                            const PhaseCallbacks& callbacks) {
   if (keys.empty()) return;
-  PhaseRun(*workforce_, options_, next_phase_++, keys, callbacks).Run(order);
+  LeaseRun(*workforce_, options_, next_phase_++, keys, callbacks).Run(order);
 }
 
 std::string Coordinator::Train(const std::string& order,
                                const TrainCallbacksOnCoordinator& callbacks) {
-  return TrainRun(*workforce_, options_, next_group_, callbacks).Run(order);
+  return GroupRun(*workforce_, options_, next_group_, callbacks).Run(order);
 }
 
 void Coordinator::Shutdown() { workforce_->Dismiss(); }

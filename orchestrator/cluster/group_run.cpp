@@ -13,11 +13,11 @@ constexpr int kFruitlessAttempts = 3;
 
 }  // namespace
 
-TrainRun::TrainRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t& next_group,
+GroupRun::GroupRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t& next_group,
                    const TrainCallbacksOnCoordinator& callbacks)
     : workforce_(workforce), options_(options), next_group_(next_group), callbacks_(callbacks) {}
 
-std::string TrainRun::Run(const std::string& order) {
+std::string GroupRun::Run(const std::string& order) {
   for (;;) {
     RemoveTheDead();
     Form(order);
@@ -32,7 +32,7 @@ std::string TrainRun::Run(const std::string& order) {
   }
 }
 
-void TrainRun::Form(const std::string& order) {
+void GroupRun::Form(const std::string& order) {
   members_ = workforce_.Trainers();
   if (members_.empty()) {
     throw Error(fmt::format("no worker that trains is left ({}): relaunch to continue",
@@ -48,7 +48,7 @@ void TrainRun::Form(const std::string& order) {
   for (const int rank : members_) workforce_.Send(rank, TrainStart{group_, members_, order});
 }
 
-TrainRun::Outcome TrainRun::Watch() {
+GroupRun::Outcome GroupRun::Watch() {
   double stopped_at = 0, reported_at = 0;
   for (;;) {
     Step();
@@ -78,7 +78,7 @@ TrainRun::Outcome TrainRun::Watch() {
   }
 }
 
-void TrainRun::ReportStall(double now) {
+void GroupRun::ReportStall(double now) {
   next_stall_ = now + options_.stall_s;
   std::string members;
   for (const auto& [rank, state] : states_) {
@@ -90,12 +90,12 @@ void TrainRun::ReportStall(double now) {
       now - last_progress_, members.substr(1));
 }
 
-void TrainRun::Step() {
+void GroupRun::Step() {
   if (const auto message = workforce_.Next(kTickSeconds)) Handle(*message);
   RemoveTheDead();
 }
 
-void TrainRun::Handle(const Message& message) {
+void GroupRun::Handle(const Message& message) {
   const Envelope envelope = Open(message.bytes);
   if (!states_.contains(message.from)) return;
   if (envelope.type == MessageType::kTrainDone) {
@@ -111,7 +111,7 @@ void TrainRun::Handle(const Message& message) {
   }
 }
 
-void TrainRun::OnFailed(int rank, const TrainFailed& failed) {
+void GroupRun::OnFailed(int rank, const TrainFailed& failed) {
   if (failed.group != group_) return;
   states_[rank] = Member::kFailed;
   if (!failure_.empty()) return;  // What follows the first failure is its consequence.
@@ -119,7 +119,7 @@ void TrainRun::OnFailed(int rank, const TrainFailed& failed) {
   failure_code_ = static_cast<ExitCode>(failed.code);
 }
 
-void TrainRun::OnProgress(const std::string& json) {
+void GroupRun::OnProgress(const std::string& json) {
   last_progress_ = MonotonicSeconds();
   next_stall_ = last_progress_ + options_.stall_s;
   const auto parsed = nlohmann::json::parse(json, nullptr, false);
@@ -129,7 +129,7 @@ void TrainRun::OnProgress(const std::string& json) {
   if (callbacks_.progress) callbacks_.progress(json);
 }
 
-void TrainRun::RemoveTheDead() {
+void GroupRun::RemoveTheDead() {
   for (const Workforce::Departure& departure : workforce_.TakeDepartures()) {
     const auto member = states_.find(departure.rank);
     if (member != states_.end()) member->second = Member::kLost;
@@ -138,12 +138,12 @@ void TrainRun::RemoveTheDead() {
   workforce_.RequireEnough();
 }
 
-bool TrainRun::AnyIs(Member state) const {
+bool GroupRun::AnyIs(Member state) const {
   return std::any_of(states_.begin(), states_.end(),
                      [state](const auto& member) { return member.second == state; });
 }
 
-void TrainRun::Dissolve() {
+void GroupRun::Dissolve() {
   const std::string why = failure_.empty() ? "a member was lost or the group is done" : failure_;
   for (const auto& [rank, state] : states_) {
     if (state == Member::kTraining) workforce_.Send(rank, TrainCancel{group_, why});
@@ -159,7 +159,7 @@ void TrainRun::Dissolve() {
   RemoveTheDead();
 }
 
-void TrainRun::Judge() {
+void GroupRun::Judge() {
   if (AnyIs(Member::kLost)) {
     // Deaths are no reason to give up: each one leaves fewer workers, and too few is an error
     // elsewhere.
@@ -178,7 +178,7 @@ void TrainRun::Judge() {
   AwaitSignsOfLife();
 }
 
-void TrainRun::AwaitSignsOfLife() {
+void GroupRun::AwaitSignsOfLife() {
   const double since = MonotonicSeconds();
   const auto unheard = [&] {
     const std::vector<int> living = workforce_.roster().Living();

@@ -11,10 +11,10 @@
 namespace gradus {
 
 // One training order from its first group to its report: see Coordinator::Train.
-class TrainRun {
+class GroupRun {
  public:
   // `next_group` numbers the groups of this epoch and is advanced.
-  TrainRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t& next_group,
+  GroupRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t& next_group,
            const TrainCallbacksOnCoordinator& callbacks);
   std::string Run(const std::string& order);
 

@@ -13,15 +13,15 @@ constexpr double kProgressSeconds = 0.5;
 
 }  // namespace
 
-PhaseRun::PhaseRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t phase,
+LeaseRun::LeaseRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t lease_run,
                    const std::vector<Key>& keys, const PhaseCallbacks& callbacks)
     : workforce_(workforce),
       options_(options),
-      phase_(phase),
+      lease_run_(lease_run),
       callbacks_(callbacks),
       dispatcher_(keys, {options.leases_per_worker, options.lease_s, options.max_failures}) {}
 
-void PhaseRun::Run(const std::string& order) {
+void LeaseRun::Run(const std::string& order) {
   Begin(order);
   while (!dispatcher_.Done()) {
     const double now = MonotonicSeconds();
@@ -36,20 +36,20 @@ void PhaseRun::Run(const std::string& order) {
   End();
 }
 
-void PhaseRun::Begin(const std::string& order) {
+void LeaseRun::Begin(const std::string& order) {
   const double now = MonotonicSeconds();
   last_settled_ = next_tick_ = next_progress_ = now;
   next_stall_ = now + options_.stall_s;
   for (const int worker : workforce_.Searchers()) {
     dispatcher_.AddWorker(worker);
-    workforce_.Send(worker, BeginPhase{phase_, order});
+    workforce_.Send(worker, BeginLeases{lease_run_, order});
   }
 }
 
-void PhaseRun::Handle(const Message& message) {
+void LeaseRun::Handle(const Message& message) {
   const Envelope envelope = Open(message.bytes);
-  if (envelope.type == MessageType::kPhaseReady) {
-    if (Decode<PhaseReady>(envelope).phase != phase_) return;
+  if (envelope.type == MessageType::kReadyForLeases) {
+    if (Decode<ReadyForLeases>(envelope).lease_run != lease_run_) return;
     ready_.insert(message.from);
     Fill(message.from);
   } else if (envelope.type == MessageType::kResult) {
@@ -59,8 +59,8 @@ void PhaseRun::Handle(const Message& message) {
   }
 }
 
-void PhaseRun::OnResult(int worker, const Result& result) {
-  if (result.phase != phase_) return;
+void LeaseRun::OnResult(int worker, const Result& result) {
+  if (result.lease_run != lease_run_) return;
   const Acceptance acceptance = dispatcher_.Accept(worker, result.lease, result.key);
   if (acceptance == Acceptance::kStale) return;
   if (acceptance == Acceptance::kFirst) {
@@ -73,39 +73,39 @@ void PhaseRun::OnResult(int worker, const Result& result) {
   Fill(worker);
 }
 
-void PhaseRun::OnFailed(int worker, const Failed& failed) {
-  if (failed.phase != phase_) return;
+void LeaseRun::OnFailed(int worker, const Failed& failed) {
+  if (failed.lease_run != lease_run_) return;
   const Failure failure = dispatcher_.Fail(worker, failed.lease, failed.key);
   if (failure == Failure::kAbandoned) Abandon(failed.key, failed.reason);
   Fill(worker);
 }
 
-void PhaseRun::Fill(int worker) {
+void LeaseRun::Fill(int worker) {
   for (const Grant& grant : dispatcher_.GrantTo(worker, MonotonicSeconds())) {
-    workforce_.Send(worker, Lease{grant.lease, phase_, grant.key,
+    workforce_.Send(worker, Lease{grant.lease, lease_run_, grant.key,
                                   callbacks_.payload ? callbacks_.payload(grant.key) : ""});
   }
 }
 
-void PhaseRun::Abandon(const Key& key, const std::string& reason) {
+void LeaseRun::Abandon(const Key& key, const std::string& reason) {
   Log("abandoned {}: {}", ToString(key), reason);
   last_settled_ = MonotonicSeconds();
   if (callbacks_.abandon) callbacks_.abandon(key, reason);
 }
 
-double PhaseRun::SecondsUntilCommit(double now) const {
+double LeaseRun::SecondsUntilCommit(double now) const {
   if (uncommitted_.empty()) return kTickSeconds;
   return first_uncommitted_ + options_.commit_ms / 1000 - now;
 }
 
-void PhaseRun::Commit() {
+void LeaseRun::Commit() {
   // Also without accepted results: abandoned keys want to be durable, too.
   if (callbacks_.commit) callbacks_.commit();
   for (auto& [worker, leases] : uncommitted_) workforce_.Send(worker, Ack{std::move(leases)});
   uncommitted_.clear();
 }
 
-void PhaseRun::Tick(double now) {
+void LeaseRun::Tick(double now) {
   next_tick_ = now + kTickSeconds;
   if (callbacks_.stop && callbacks_.stop()) {
     Commit();
@@ -125,7 +125,7 @@ void PhaseRun::Tick(double now) {
   if (now >= next_stall_) ReportStall(now);
 }
 
-void PhaseRun::RemoveTheDead() {
+void LeaseRun::RemoveTheDead() {
   for (const Workforce::Departure& departure : workforce_.TakeDepartures()) {
     ready_.erase(departure.rank);
     const std::size_t leases = dispatcher_.RemoveWorker(departure.rank);
@@ -145,7 +145,7 @@ void PhaseRun::RemoveTheDead() {
   }
 }
 
-void PhaseRun::ReportProgress(double now) {
+void LeaseRun::ReportProgress(double now) {
   next_progress_ = now + kProgressSeconds;
   if (!callbacks_.progress) return;
   PhaseProgress progress{dispatcher_.settled(), dispatcher_.total(), 0, {}};
@@ -156,7 +156,7 @@ void PhaseRun::ReportProgress(double now) {
   callbacks_.progress(progress);
 }
 
-void PhaseRun::ReportStall(double now) {
+void LeaseRun::ReportStall(double now) {
   next_stall_ = now + options_.stall_s;
   const auto oldest = dispatcher_.Oldest();
   if (!oldest) {
@@ -174,8 +174,8 @@ void PhaseRun::ReportStall(double now) {
       dispatcher_.total());
 }
 
-void PhaseRun::End() {
-  for (const int worker : dispatcher_.Workers()) workforce_.Send(worker, EndPhase{phase_});
+void LeaseRun::End() {
+  for (const int worker : dispatcher_.Workers()) workforce_.Send(worker, EndLeases{lease_run_});
 }
 
 }  // namespace gradus

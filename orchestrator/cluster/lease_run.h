@@ -12,9 +12,9 @@
 namespace gradus {
 
 // One rollout-like phase from the order to its last accepted key: see Coordinator::RunPhase.
-class PhaseRun {
+class LeaseRun {
  public:
-  PhaseRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t phase,
+  LeaseRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t lease_run,
            const std::vector<Key>& keys, const PhaseCallbacks& callbacks);
   void Run(const std::string& order);
 
@@ -36,7 +36,7 @@ class PhaseRun {
 
   Workforce& workforce_;
   const ClusterOptions& options_;
-  std::uint32_t phase_;
+  std::uint32_t lease_run_;
   const PhaseCallbacks& callbacks_;
   Dispatcher dispatcher_;
   std::set<int> ready_;

@@ -29,14 +29,14 @@ Setup Setup::Read(ByteReader& in) { return {in.Get<double>(), in.Get<double>(), 
 void Alive::Write(ByteWriter&) const {}
 Alive Alive::Read(ByteReader&) { return {}; }
 
-void BeginPhase::Write(ByteWriter& out) const { out.Put(phase).PutString(order); }
-BeginPhase BeginPhase::Read(ByteReader& in) { return {in.Get<std::uint32_t>(), in.GetString()}; }
+void BeginLeases::Write(ByteWriter& out) const { out.Put(lease_run).PutString(order); }
+BeginLeases BeginLeases::Read(ByteReader& in) { return {in.Get<std::uint32_t>(), in.GetString()}; }
 
-void PhaseReady::Write(ByteWriter& out) const { out.Put(phase); }
-PhaseReady PhaseReady::Read(ByteReader& in) { return {in.Get<std::uint32_t>()}; }
+void ReadyForLeases::Write(ByteWriter& out) const { out.Put(lease_run); }
+ReadyForLeases ReadyForLeases::Read(ByteReader& in) { return {in.Get<std::uint32_t>()}; }
 
 void Lease::Write(ByteWriter& out) const {
-  out.Put(lease).Put(phase);
+  out.Put(lease).Put(lease_run);
   WriteKey(out, key);
   out.PutString(payload);
 }
@@ -45,7 +45,7 @@ Lease Lease::Read(ByteReader& in) {
 }
 
 void Result::Write(ByteWriter& out) const {
-  out.Put(lease).Put(phase);
+  out.Put(lease).Put(lease_run);
   WriteKey(out, key);
   out.PutString(bytes);
 }
@@ -54,7 +54,7 @@ Result Result::Read(ByteReader& in) {
 }
 
 void Failed::Write(ByteWriter& out) const {
-  out.Put(lease).Put(phase);
+  out.Put(lease).Put(lease_run);
   WriteKey(out, key);
   out.PutString(reason);
 }
@@ -68,8 +68,8 @@ Ack Ack::Read(ByteReader& in) { return {in.GetArray<std::uint64_t>()}; }
 void Heartbeat::Write(ByteWriter& out) const { out.Put(unacknowledged).PutString(counters); }
 Heartbeat Heartbeat::Read(ByteReader& in) { return {in.Get<std::uint32_t>(), in.GetString()}; }
 
-void EndPhase::Write(ByteWriter& out) const { out.Put(phase); }
-EndPhase EndPhase::Read(ByteReader& in) { return {in.Get<std::uint32_t>()}; }
+void EndLeases::Write(ByteWriter& out) const { out.Put(lease_run); }
+EndLeases EndLeases::Read(ByteReader& in) { return {in.Get<std::uint32_t>()}; }
 
 void TrainStart::Write(ByteWriter& out) const { out.Put(group).PutArray(members).PutString(order); }
 TrainStart TrainStart::Read(ByteReader& in) {

@@ -17,14 +17,14 @@ enum class MessageType : std::uint8_t {
   kHello = 1,
   kSetup,
   kAlive,
-  kBeginPhase,
-  kPhaseReady,
+  kBeginLeases,
+  kReadyForLeases,
   kLease,
   kResult,
   kFailed,
   kAck,
   kHeartbeat,
-  kEndPhase,
+  kEndLeases,
   kTrainStart,
   kTrainProgress,
   kTrainDone,
@@ -60,26 +60,26 @@ struct Alive {
   static Alive Read(ByteReader& in);
 };
 
-struct BeginPhase {
-  static constexpr MessageType kType = MessageType::kBeginPhase;
-  std::uint32_t phase = 0;  // Counts the phases of this epoch.
+struct BeginLeases {
+  static constexpr MessageType kType = MessageType::kBeginLeases;
+  std::uint32_t lease_run = 0;  // Counts the phases of this epoch.
   std::string order;
   void Write(ByteWriter& out) const;
-  static BeginPhase Read(ByteReader& in);
+  static BeginLeases Read(ByteReader& in);
 };
 
 // Worker: models are loaded, send leases.
-struct PhaseReady {
-  static constexpr MessageType kType = MessageType::kPhaseReady;
-  std::uint32_t phase = 0;
+struct ReadyForLeases {
+  static constexpr MessageType kType = MessageType::kReadyForLeases;
+  std::uint32_t lease_run = 0;
   void Write(ByteWriter& out) const;
-  static PhaseReady Read(ByteReader& in);
+  static ReadyForLeases Read(ByteReader& in);
 };
 
 struct Lease {
   static constexpr MessageType kType = MessageType::kLease;
   std::uint64_t lease = 0;
-  std::uint32_t phase = 0;
+  std::uint32_t lease_run = 0;
   Key key;
   std::string payload;
   void Write(ByteWriter& out) const;
@@ -89,7 +89,7 @@ struct Lease {
 struct Result {
   static constexpr MessageType kType = MessageType::kResult;
   std::uint64_t lease = 0;
-  std::uint32_t phase = 0;
+  std::uint32_t lease_run = 0;
   Key key;
   std::string bytes;
   void Write(ByteWriter& out) const;
@@ -100,7 +100,7 @@ struct Result {
 struct Failed {
   static constexpr MessageType kType = MessageType::kFailed;
   std::uint64_t lease = 0;
-  std::uint32_t phase = 0;
+  std::uint32_t lease_run = 0;
   Key key;
   std::string reason;
   void Write(ByteWriter& out) const;
@@ -123,11 +123,11 @@ struct Heartbeat {
   static Heartbeat Read(ByteReader& in);
 };
 
-struct EndPhase {
-  static constexpr MessageType kType = MessageType::kEndPhase;
-  std::uint32_t phase = 0;
+struct EndLeases {
+  static constexpr MessageType kType = MessageType::kEndLeases;
+  std::uint32_t lease_run = 0;
   void Write(ByteWriter& out) const;
-  static EndPhase Read(ByteReader& in);
+  static EndLeases Read(ByteReader& in);
 };
 
 // Coordinator: train as member of a group. `group` is the conversation its members talk in.

@@ -19,7 +19,7 @@ class WorkerRole {
   virtual void Setup(const std::string& setup) = 0;
   // Before the first lease of a phase: load the models the order names. May take long (heartbeats
   // go on).
-  virtual void BeginPhase(const std::string& order) = 0;
+  virtual void BeginLeases(const std::string& order) = 0;
   // Starts one unit of work and returns at once; `done(result)` or `failed(reason)` is called
   // later, from any thread.
   virtual void Start(const Key& key, const std::string& payload,
@@ -27,7 +27,7 @@ class WorkerRole {
                      std::function<void(std::string)> failed) = 0;
   // Drops what is in flight (their callbacks are not called any more after it returns) and frees
   // the models.
-  virtual void EndPhase() = 0;
+  virtual void EndLeases() = 0;
   // Trains as a member of the group; blocks (own thread). Returns the report as JSON text.
   virtual std::string Train(const std::string& order, PeerLink& link,
                             const std::function<void(std::string progress_json)>& progress,

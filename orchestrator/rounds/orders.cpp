@@ -8,11 +8,11 @@ namespace {
 using nlohmann::json;
 }
 
-std::string ToText(const PhaseOrder& o) {
+std::string ToText(const SearchOrder& o) {
   return json{{"policy", o.policy}, {"ppm", o.ppm}}.dump();
 }
 
-PhaseOrder ParsePhaseOrder(const std::string& text) {
+SearchOrder ParseSearchOrder(const std::string& text) {
   const json j = json::parse(text);
   return {j.at("policy"), j.at("ppm")};
 }

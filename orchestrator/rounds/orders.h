@@ -11,11 +11,11 @@ namespace gradus {
 // What the coordinator tells workers to do, as JSON text inside the protocol's messages.
 
 // Models of one rollout-like phase. `ppm` may be empty.
-struct PhaseOrder {
+struct SearchOrder {
   std::string policy, ppm;
 };
-std::string ToText(const PhaseOrder& order);
-PhaseOrder ParsePhaseOrder(const std::string& text);
+std::string ToText(const SearchOrder& order);
+SearchOrder ParseSearchOrder(const std::string& text);
 
 // Which options of the configuration a training order uses.
 enum class TrainKind : std::uint8_t { kBootstrap, kPolicy, kPpm };

@@ -30,7 +30,7 @@ auto LostCallback(Campaign& c) {
 
 }  // namespace
 
-void RunPart(Campaign& c, const PartId& part, const PhaseOrder& order,
+void RunPart(Campaign& c, const PartId& part, const SearchOrder& order,
              const std::vector<Problem>& problems, const std::vector<Key>& keys) {
   if (c.recorder.IsDone(part)) return;
   const double start = MonotonicSeconds();
@@ -73,7 +73,7 @@ void RunOnce(Campaign& c, const PartId& phase, const std::function<std::string()
   c.display.End(summary);
 }
 
-TrainReport RunTraining(Campaign& c, const PartId& phase, const TrainRequest& request) {
+TrainReport RunTrainingPart(Campaign& c, const PartId& phase, const TrainRequest& request) {
   // The report is kept beside the model, so that a resumed run knows it; the model's folder appears
   // whole or not.
   const fs::path report_file = c.files.Round(phase.round) / (phase.name + ".json");

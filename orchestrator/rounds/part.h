@@ -9,7 +9,7 @@ namespace gradus {
 
 // Runs one keyed part to its end: workers load the order's models, search the keys' problems,
 // results go through the recorder. Returns at once when the part is done already.
-void RunPart(Campaign& campaign, const PartId& part, const PhaseOrder& order,
+void RunPart(Campaign& campaign, const PartId& part, const SearchOrder& order,
              const std::vector<Problem>& problems, const std::vector<Key>& keys);
 
 // Runs a phase without keys once: `body` returns the summary that is shown. Skipped when recorded
@@ -17,6 +17,6 @@ void RunPart(Campaign& campaign, const PartId& part, const PhaseOrder& order,
 void RunOnce(Campaign& campaign, const PartId& phase, const std::function<std::string()>& body);
 
 // Runs a training request unless its output exists; returns the report.
-TrainReport RunTraining(Campaign& campaign, const PartId& phase, const TrainRequest& request);
+TrainReport RunTrainingPart(Campaign& campaign, const PartId& phase, const TrainRequest& request);
 
 }  // namespace gradus

@@ -204,11 +204,11 @@ TEST_CASE("results are acknowledged only after they were committed") {
       send(Heartbeat{0, "{}"});
       if (!message) continue;
       const Envelope envelope = Open(message->bytes);
-      if (envelope.type == MessageType::kBeginPhase) {
-        send(PhaseReady{Decode<BeginPhase>(envelope).phase});
+      if (envelope.type == MessageType::kBeginLeases) {
+        send(ReadyForLeases{Decode<BeginLeases>(envelope).lease_run});
       } else if (envelope.type == MessageType::kLease) {
         const auto lease = Decode<Lease>(envelope);
-        send(Result{lease.lease, lease.phase, lease.key, "r"});
+        send(Result{lease.lease, lease.lease_run, lease.key, "r"});
       } else if (envelope.type == MessageType::kAck) {
         acknowledged += Decode<Ack>(envelope).leases.size();
         too_early |= acknowledged > committed;
