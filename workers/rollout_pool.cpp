@@ -1,7 +1,5 @@
 #include "workers/rollout_pool.h"
 
-#include <unistd.h>
-
 #include <asio/co_spawn.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -11,6 +9,7 @@
 #include <thread>
 
 #include "schemas/base/error.h"
+#include "schemas/base/host.h"
 #include "schemas/base/log.h"
 #include "verify/answers/golden_set.h"
 #include "verify/answers/grader.h"
@@ -21,12 +20,6 @@
 
 namespace gradus {
 namespace {
-
-std::string HostName() {
-  char name[256] = {};
-  ::gethostname(name, sizeof(name) - 1);
-  return name;
-}
 
 const char* MethodName(SearchMethod method) {
   switch (method) {

@@ -1,9 +1,6 @@
 #include "orchestrator/cluster/worker.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -13,17 +10,13 @@
 #include "orchestrator/cluster/protocol.h"
 #include "orchestrator/cluster/serial_thread.h"
 #include "orchestrator/comm/group_link.h"
+#include "schemas/base/host.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
 namespace {
 
 constexpr int kCoordinatorRank = 0;
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
 
 // The way back to the coordinator. Callbacks of leases hold it: they may come from any thread, and,
 // from a role that is late, after the worker has left.
