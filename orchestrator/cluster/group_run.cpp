@@ -1,8 +1,12 @@
 #include "orchestrator/cluster/group_run.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
+#include "orchestrator/cluster/protocol.h"
+#include "schemas/base/error.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
@@ -11,11 +15,51 @@ namespace {
 constexpr double kTickSeconds = 0.1;
 constexpr int kFruitlessAttempts = 3;
 
-}  // namespace
+// See RunGroup.
+class GroupRun {
+ public:
+  GroupRun(Workforce& workforce, GroupWatch& watch)
+      : workforce_(workforce), options_(workforce.options()), watch_(watch) {}
+  std::string Run(const std::string& order);
 
-GroupRun::GroupRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t& next_group,
-                   const TrainCallbacksOnCoordinator& callbacks)
-    : workforce_(workforce), options_(options), next_group_(next_group), callbacks_(callbacks) {}
+ private:
+  enum class Member : std::uint8_t { kTraining, kDone, kFailed, kLost };
+  enum class Outcome : std::uint8_t { kDone, kBroken, kStopped };
+
+  void Form(const std::string& order);
+  // Until the group is done, broken or has stopped on request.
+  Outcome Watch();
+  void Handle(const Message& message);
+  void OnFailed(int rank, const TrainFailed& failed);
+  void OnProgress(const std::string& json);
+  void ReportStall(double now);
+  void RemoveTheDead();
+  bool AnyIs(Member state) const;
+  // Tells the others that the group is over and waits until all have left it.
+  void Dissolve();
+  // Throws when another attempt makes no sense.
+  void Judge();
+  // A member complained about a silent peer: wait until each worker has shown that it lives, or is
+  // dead.
+  void AwaitSignsOfLife();
+  void Step();
+
+  Workforce& workforce_;
+  const ClusterOptions& options_;
+  GroupWatch& watch_;
+
+  std::uint32_t group_ = 0;
+  std::vector<int> members_;
+  std::map<int, Member> states_;
+  std::string report_;
+  std::string failure_;
+  ExitCode failure_code_ = ExitCode::kInternal;
+  double last_progress_ = 0;
+  double next_stall_ = 0;
+  int fruitless_ = 0;     // Attempts that failed, without a death, before a new step was reached.
+  double furthest_ = -1;  // Step reached by this attempt and by all before it.
+  double furthest_before_ = -1;
+};
 
 std::string GroupRun::Run(const std::string& order) {
   for (;;) {
@@ -39,7 +83,7 @@ void GroupRun::Form(const std::string& order) {
                             workforce_.roster().Departures()),
                 ExitCode::kTrainersLost);
   }
-  group_ = next_group_++;
+  group_ = workforce_.NextRun();
   states_.clear();
   failure_.clear();
   for (const int rank : members_) states_[rank] = Member::kTraining;
@@ -71,7 +115,7 @@ GroupRun::Outcome GroupRun::Watch() {
     if (AnyIs(Member::kFailed) && failure_code_ == ExitCode::kStopped) return Outcome::kStopped;
     if (AnyIs(Member::kFailed) || AnyIs(Member::kLost)) return Outcome::kBroken;
     if (now >= next_stall_) ReportStall(now);
-    if (callbacks_.stop && callbacks_.stop()) {
+    if (watch_.StopWasAsked()) {
       stopped_at = now;
       for (const int rank : members_) workforce_.Send(rank, TrainStop{group_});
     }
@@ -126,14 +170,14 @@ void GroupRun::OnProgress(const std::string& json) {
   if (parsed.is_object() && parsed.contains("step") && parsed["step"].is_number()) {
     furthest_ = std::max(furthest_, parsed["step"].get<double>());
   }
-  if (callbacks_.progress) callbacks_.progress(json);
+  watch_.Show(json);
 }
 
 void GroupRun::RemoveTheDead() {
   for (const Workforce::Departure& departure : workforce_.TakeDepartures()) {
     const auto member = states_.find(departure.rank);
     if (member != states_.end()) member->second = Member::kLost;
-    if (callbacks_.lost) callbacks_.lost(departure.rank, departure.reason, 0);
+    watch_.NoteLost(departure.rank, departure.reason);
   }
   workforce_.RequireEnough();
 }
@@ -186,6 +230,12 @@ void GroupRun::AwaitSignsOfLife() {
                        [&](int rank) { return workforce_.roster().At(rank).last_seen < since; });
   };
   while (unheard()) Step();
+}
+
+}  // namespace
+
+std::string RunGroup(Workforce& workforce, const std::string& order, GroupWatch& watch) {
+  return GroupRun(workforce, watch).Run(order);
 }
 
 }  // namespace gradus

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "orchestrator/cluster/options.h"
 #include "orchestrator/cluster/protocol.h"
 #include "orchestrator/cluster/serial_thread.h"
 #include "orchestrator/comm/group_link.h"
@@ -124,7 +125,9 @@ ExitCode WorkerLife::Loop() {
     const double wait = std::min(next_heartbeat_, heard + silence_s_) - now;
     const auto message = transport_.Receive(kControlChannel, std::max(0.0, wait));
     if (!message) continue;
-    if (message->from == kCoordinatorRank) heard = MonotonicSeconds();
+    if (message->from == transport_.rank()) std::rethrow_exception(failure_);
+    if (message->from != kCoordinatorRank) continue;
+    heard = MonotonicSeconds();
     if (const auto code = Handle(*message)) return *code;
   }
 }
@@ -162,8 +165,6 @@ std::optional<ExitCode> WorkerLife::Handle(const Message& message) {
     case MessageType::kLeave:
       for (const int rank : Decode<Leave>(envelope).lost) transport_.GiveUp(rank);
       return ExitCode::kDone;
-    case MessageType::kGone:
-      std::rethrow_exception(failure_);
     default:
       break;
   }
@@ -189,13 +190,13 @@ void WorkerLife::OnBeginLeases(BeginLeases begin) {
 
 void WorkerLife::OnLease(const Lease& lease) {
   if (lease.lease_run != lease_run_) return;
-  const auto failed = [outbox = outbox_, id = lease.lease, phase = lease_run_,
+  const auto failed = [outbox = outbox_, id = lease.lease, run = lease_run_,
                        key = lease.key](std::string reason) {
-    outbox->Send(Failed{id, phase, key, std::move(reason)});
+    outbox->Send(LeaseFailed{id, run, key, std::move(reason)});
   };
-  const auto done = [outbox = outbox_, id = lease.lease, phase = lease_run_,
+  const auto done = [outbox = outbox_, id = lease.lease, run = lease_run_,
                      key = lease.key](std::string bytes) {
-    outbox->SendResult(Result{id, phase, key, std::move(bytes)});
+    outbox->SendResult(Result{id, run, key, std::move(bytes)});
   };
   try {
     role_.Start(lease.key, lease.payload, done, failed);

@@ -1,9 +1,7 @@
 #pragma once
 #include <functional>
-#include <memory>
 #include <string>
 
-#include "orchestrator/cluster/coordinator.h"
 #include "orchestrator/comm/transport.h"
 #include "schemas/base/error.h"
 #include "schemas/ids.h"
@@ -17,8 +15,8 @@ class WorkerRole {
  public:
   virtual ~WorkerRole() = default;
   virtual void Setup(const std::string& setup) = 0;
-  // Before the first lease of a phase: load the models the order names. May take long (heartbeats
-  // go on).
+  // Before the first lease of a lease run: load the models the order names. May take long
+  // (heartbeats go on).
   virtual void BeginLeases(const std::string& order) = 0;
   // Starts one unit of work and returns at once; `done(result)` or `failed(reason)` is called
   // later, from any thread.

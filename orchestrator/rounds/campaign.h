@@ -1,11 +1,8 @@
 #pragma once
-#include <filesystem>
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "orchestrator/cluster/coordinator.h"
 #include "orchestrator/record/display.h"
 #include "orchestrator/record/recorder.h"
 #include "orchestrator/rounds/config.h"
@@ -13,6 +10,8 @@
 #include "schemas/run_files.h"
 
 namespace gradus {
+
+class Workforce;
 
 // Everything rank 0 holds while a run goes on.
 struct Campaign {
@@ -23,9 +22,9 @@ struct Campaign {
   std::vector<Problem> held_out;              // Evaluated; keys index into it.
   std::vector<Demonstration> demonstrations;  // Of the bootstrap.
   Recorder& recorder;
-  Coordinator& coordinator;
+  Workforce& workforce;
   Display& display;
-  std::function<bool()> stop;  // A stop was asked for.
+  std::function<bool()> stop;  // Whether a stop was asked for.
 };
 
 }  // namespace gradus

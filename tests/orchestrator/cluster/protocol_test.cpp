@@ -46,7 +46,7 @@ TEST_CASE("leases, results and failures carry lease, phase and key") {
   CHECK(result.lease == 12);
   CHECK(result.key == kKey);
   CHECK(result.bytes.size() == 100000);
-  const Failed failed = RoundTrip(Failed{13, 4, kKey, "why"});
+  const LeaseFailed failed = RoundTrip(LeaseFailed{13, 4, kKey, "why"});
   CHECK(failed.lease == 13);
   CHECK(failed.lease_run == 4);
   CHECK(failed.reason == "why");
