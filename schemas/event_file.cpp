@@ -9,6 +9,7 @@
 #include "event.pb.h"
 #include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
+#include "schemas/base/host.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
@@ -18,12 +19,6 @@ namespace {
 std::uint32_t MaskedCrc(std::string_view bytes) {
   const std::uint32_t crc = Crc32c(bytes);
   return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
-}
-
-std::string HostName() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
 }
 
 }  // namespace

@@ -53,8 +53,8 @@ ROOMS = {
                      "trainer/model"],
     "trainer": ["schemas/*", "workers/models/*", "workers/compute", "trainer/*"],
 
-    "orchestrator/comm": ["schemas/*", "trainer/collectives"],
-    "orchestrator/launch": ["schemas/*", "orchestrator/comm"],
+    "orchestrator/comm": ["schemas/base", "trainer/collectives"],
+    "orchestrator/launch": ["schemas/base", "orchestrator/comm"],
     "orchestrator/cluster": ["schemas/*", "trainer/collectives", "orchestrator/comm"],
     "orchestrator/record": ["schemas/*", "trainer/train_progress"],
     "orchestrator/selection": ["schemas/*", "workers/models/tokenizer"],

@@ -1,7 +1,5 @@
 #include "workers/rollout_pool.h"
 
-#include <unistd.h>
-
 #include <asio/co_spawn.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -11,21 +9,13 @@
 #include <thread>
 
 #include "schemas/base/error.h"
+#include "schemas/base/host.h"
 #include "schemas/base/log.h"
 #include "workers/confirm.h"
 #include "workers/live_world.h"
 #include "workers/search/search.h"
 
 namespace gradus {
-namespace {
-
-std::string HostName() {
-  char name[256] = {};
-  ::gethostname(name, sizeof(name) - 1);
-  return name;
-}
-
-}  // namespace
 
 struct RolloutPool::Impl {
   Impl(const RolloutOptions& o, const std::filesystem::path& policy_folder,

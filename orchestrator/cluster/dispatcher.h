@@ -31,7 +31,7 @@ struct ExpiredLease {
 enum class Acceptance : std::uint8_t {
   kFirst,      // The result counts.
   kDuplicate,  // The key was settled before.
-  kStale,      // From a worker that was removed, or for a key of another phase.
+  kStale,      // From a worker that was removed, or for a key of another part.
 };
 
 enum class Failure : std::uint8_t { kStale, kRequeued, kAbandoned };
@@ -50,7 +50,7 @@ class Dispatcher {
   std::size_t RemoveWorker(int worker);
 
   // Leases for one worker, within its credits and its fair share: nobody holds more than 1 /
-  // workers of what is unsettled, so small phases start balanced and a slow worker gets nothing
+  // workers of what is unsettled, so small parts start balanced and a slow worker gets nothing
   // more near the end. With an empty queue an idle worker gets the oldest key that others still
   // work on, once per key: the first wins.
   std::vector<Grant> GrantTo(int worker, double now);

@@ -1,8 +1,12 @@
 #include "orchestrator/cluster/group_run.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
+#include "orchestrator/cluster/protocol.h"
+#include "schemas/base/error.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
@@ -11,13 +15,53 @@ namespace {
 constexpr double kTickSeconds = 0.1;
 constexpr int kFruitlessAttempts = 3;
 
-}  // namespace
+// See RunGroup.
+class GroupRun {
+ public:
+  GroupRun(Workforce& workforce, GroupWatch& watch)
+      : workforce_(workforce), options_(workforce.options()), watch_(watch) {}
+  std::string Run(const std::string& order);
 
-TrainRun::TrainRun(Workforce& workforce, const ClusterOptions& options, std::uint32_t& next_group,
-                   const TrainCallbacksOnCoordinator& callbacks)
-    : workforce_(workforce), options_(options), next_group_(next_group), callbacks_(callbacks) {}
+ private:
+  enum class Member : std::uint8_t { kTraining, kDone, kFailed, kLost };
+  enum class Outcome : std::uint8_t { kDone, kBroken, kStopped };
 
-std::string TrainRun::Run(const std::string& order) {
+  void Form(const std::string& order);
+  // Until the group is done, broken or has stopped on request.
+  Outcome Watch();
+  void Handle(const Message& message);
+  void OnFailed(int rank, const TrainFailed& failed);
+  void OnProgress(const std::string& json);
+  void ReportStall(double now);
+  void RemoveTheDead();
+  bool AnyIs(Member state) const;
+  // Tells the others that the group is over and waits until all have left it.
+  void Dissolve();
+  // Throws when another attempt makes no sense.
+  void Judge();
+  // A member complained about a silent peer: wait until each worker has shown that it lives, or is
+  // dead.
+  void AwaitSignsOfLife();
+  void Step();
+
+  Workforce& workforce_;
+  const ClusterOptions& options_;
+  GroupWatch& watch_;
+
+  std::uint32_t group_ = 0;
+  std::vector<int> members_;
+  std::map<int, Member> states_;
+  std::string report_;
+  std::string failure_;
+  ExitCode failure_code_ = ExitCode::kInternal;
+  double last_progress_ = 0;
+  double next_stall_ = 0;
+  int fruitless_ = 0;     // Attempts that failed, without a death, before a new step was reached.
+  double furthest_ = -1;  // Step reached by this attempt and by all before it.
+  double furthest_before_ = -1;
+};
+
+std::string GroupRun::Run(const std::string& order) {
   for (;;) {
     RemoveTheDead();
     Form(order);
@@ -32,14 +76,14 @@ std::string TrainRun::Run(const std::string& order) {
   }
 }
 
-void TrainRun::Form(const std::string& order) {
+void GroupRun::Form(const std::string& order) {
   members_ = workforce_.Trainers();
   if (members_.empty()) {
     throw Error(fmt::format("no worker that trains is left ({}): relaunch to continue",
                             workforce_.roster().Departures()),
                 ExitCode::kTrainersLost);
   }
-  group_ = next_group_++;
+  group_ = workforce_.NextRun();
   states_.clear();
   failure_.clear();
   for (const int rank : members_) states_[rank] = Member::kTraining;
@@ -48,7 +92,7 @@ void TrainRun::Form(const std::string& order) {
   for (const int rank : members_) workforce_.Send(rank, TrainStart{group_, members_, order});
 }
 
-TrainRun::Outcome TrainRun::Watch() {
+GroupRun::Outcome GroupRun::Watch() {
   double stopped_at = 0, reported_at = 0;
   for (;;) {
     Step();
@@ -71,14 +115,14 @@ TrainRun::Outcome TrainRun::Watch() {
     if (AnyIs(Member::kFailed) && failure_code_ == ExitCode::kStopped) return Outcome::kStopped;
     if (AnyIs(Member::kFailed) || AnyIs(Member::kLost)) return Outcome::kBroken;
     if (now >= next_stall_) ReportStall(now);
-    if (callbacks_.stop && callbacks_.stop()) {
+    if (watch_.StopWasAsked()) {
       stopped_at = now;
       for (const int rank : members_) workforce_.Send(rank, TrainStop{group_});
     }
   }
 }
 
-void TrainRun::ReportStall(double now) {
+void GroupRun::ReportStall(double now) {
   next_stall_ = now + options_.stall_s;
   std::string members;
   for (const auto& [rank, state] : states_) {
@@ -90,12 +134,12 @@ void TrainRun::ReportStall(double now) {
       now - last_progress_, members.substr(1));
 }
 
-void TrainRun::Step() {
+void GroupRun::Step() {
   if (const auto message = workforce_.Next(kTickSeconds)) Handle(*message);
   RemoveTheDead();
 }
 
-void TrainRun::Handle(const Message& message) {
+void GroupRun::Handle(const Message& message) {
   const Envelope envelope = Open(message.bytes);
   if (!states_.contains(message.from)) return;
   if (envelope.type == MessageType::kTrainDone) {
@@ -111,7 +155,7 @@ void TrainRun::Handle(const Message& message) {
   }
 }
 
-void TrainRun::OnFailed(int rank, const TrainFailed& failed) {
+void GroupRun::OnFailed(int rank, const TrainFailed& failed) {
   if (failed.group != group_) return;
   states_[rank] = Member::kFailed;
   if (!failure_.empty()) return;  // What follows the first failure is its consequence.
@@ -119,31 +163,31 @@ void TrainRun::OnFailed(int rank, const TrainFailed& failed) {
   failure_code_ = static_cast<ExitCode>(failed.code);
 }
 
-void TrainRun::OnProgress(const std::string& json) {
+void GroupRun::OnProgress(const std::string& json) {
   last_progress_ = MonotonicSeconds();
   next_stall_ = last_progress_ + options_.stall_s;
   const auto parsed = nlohmann::json::parse(json, nullptr, false);
   if (parsed.is_object() && parsed.contains("step") && parsed["step"].is_number()) {
     furthest_ = std::max(furthest_, parsed["step"].get<double>());
   }
-  if (callbacks_.progress) callbacks_.progress(json);
+  watch_.Show(json);
 }
 
-void TrainRun::RemoveTheDead() {
+void GroupRun::RemoveTheDead() {
   for (const Workforce::Departure& departure : workforce_.TakeDepartures()) {
     const auto member = states_.find(departure.rank);
     if (member != states_.end()) member->second = Member::kLost;
-    if (callbacks_.lost) callbacks_.lost(departure.rank, departure.reason, 0);
+    watch_.NoteLost(departure.rank, departure.reason);
   }
   workforce_.RequireEnough();
 }
 
-bool TrainRun::AnyIs(Member state) const {
+bool GroupRun::AnyIs(Member state) const {
   return std::any_of(states_.begin(), states_.end(),
                      [state](const auto& member) { return member.second == state; });
 }
 
-void TrainRun::Dissolve() {
+void GroupRun::Dissolve() {
   const std::string why = failure_.empty() ? "a member was lost or the group is done" : failure_;
   for (const auto& [rank, state] : states_) {
     if (state == Member::kTraining) workforce_.Send(rank, TrainCancel{group_, why});
@@ -159,7 +203,7 @@ void TrainRun::Dissolve() {
   RemoveTheDead();
 }
 
-void TrainRun::Judge() {
+void GroupRun::Judge() {
   if (AnyIs(Member::kLost)) {
     // Deaths are no reason to give up: each one leaves fewer workers, and too few is an error
     // elsewhere.
@@ -178,7 +222,7 @@ void TrainRun::Judge() {
   AwaitSignsOfLife();
 }
 
-void TrainRun::AwaitSignsOfLife() {
+void GroupRun::AwaitSignsOfLife() {
   const double since = MonotonicSeconds();
   const auto unheard = [&] {
     const std::vector<int> living = workforce_.roster().Living();
@@ -186,6 +230,12 @@ void TrainRun::AwaitSignsOfLife() {
                        [&](int rank) { return workforce_.roster().At(rank).last_seen < since; });
   };
   while (unheard()) Step();
+}
+
+}  // namespace
+
+std::string RunGroup(Workforce& workforce, const std::string& order, GroupWatch& watch) {
+  return GroupRun(workforce, watch).Run(order);
 }
 
 }  // namespace gradus

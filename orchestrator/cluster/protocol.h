@@ -4,27 +4,27 @@
 #include <string_view>
 #include <vector>
 
-#include "schemas/base/bytes.h"
+#include "orchestrator/cluster/fields.h"
 #include "schemas/ids.h"
 
 namespace gradus {
 
 // What coordinator and workers say to each other on the control channel. A message is its type
 // (u8), the epoch of the coordinator (u32, grows with every start of the run, so that what an
-// earlier start sent is recognised) and its fields. Assignments stay below 4 KB, the smallest eager
-// limit of Open MPI, as long as the payload does.
+// earlier start sent is recognised) and its fields, which each struct lists once for both ways.
+// Assignments stay below 4 KB, the smallest eager limit of Open MPI, as long as the payload does.
 enum class MessageType : std::uint8_t {
   kHello = 1,
   kSetup,
   kAlive,
-  kBeginPhase,
-  kPhaseReady,
+  kBeginLeases,
+  kReadyForLeases,
   kLease,
   kResult,
-  kFailed,
+  kLeaseFailed,
   kAck,
   kHeartbeat,
-  kEndPhase,
+  kEndLeases,
   kTrainStart,
   kTrainProgress,
   kTrainDone,
@@ -39,8 +39,7 @@ enum class MessageType : std::uint8_t {
 struct Hello {
   static constexpr MessageType kType = MessageType::kHello;
   std::string host;
-  void Write(ByteWriter& out) const;
-  static Hello Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.host); }
 };
 
 // Coordinator: welcome; the resolved configuration and the rhythm of the run.
@@ -49,85 +48,75 @@ struct Setup {
   double heartbeat_s = 0;
   double silence_s = 0;
   std::string text;
-  void Write(ByteWriter& out) const;
-  static Setup Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.heartbeat_s, m.silence_s, m.text); }
 };
 
 // Coordinator: I am still here.
 struct Alive {
   static constexpr MessageType kType = MessageType::kAlive;
-  void Write(ByteWriter& out) const;
-  static Alive Read(ByteReader& in);
+  static void Fields(auto&, auto&) {}
 };
 
-struct BeginPhase {
-  static constexpr MessageType kType = MessageType::kBeginPhase;
-  std::uint32_t phase = 0;  // Counts the phases of this epoch.
+struct BeginLeases {
+  static constexpr MessageType kType = MessageType::kBeginLeases;
+  std::uint32_t lease_run = 0;  // See Workforce::NextRun.
   std::string order;
-  void Write(ByteWriter& out) const;
-  static BeginPhase Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.lease_run, m.order); }
 };
 
 // Worker: models are loaded, send leases.
-struct PhaseReady {
-  static constexpr MessageType kType = MessageType::kPhaseReady;
-  std::uint32_t phase = 0;
-  void Write(ByteWriter& out) const;
-  static PhaseReady Read(ByteReader& in);
+struct ReadyForLeases {
+  static constexpr MessageType kType = MessageType::kReadyForLeases;
+  std::uint32_t lease_run = 0;
+  static void Fields(auto& m, auto& io) { io(m.lease_run); }
 };
 
 struct Lease {
   static constexpr MessageType kType = MessageType::kLease;
   std::uint64_t lease = 0;
-  std::uint32_t phase = 0;
+  std::uint32_t lease_run = 0;
   Key key;
   std::string payload;
-  void Write(ByteWriter& out) const;
-  static Lease Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.lease, m.lease_run, m.key, m.payload); }
 };
 
 struct Result {
   static constexpr MessageType kType = MessageType::kResult;
   std::uint64_t lease = 0;
-  std::uint32_t phase = 0;
+  std::uint32_t lease_run = 0;
   Key key;
   std::string bytes;
-  void Write(ByteWriter& out) const;
-  static Result Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.lease, m.lease_run, m.key, m.bytes); }
 };
 
 // Worker: this lease could not be worked on; the worker itself is well.
-struct Failed {
-  static constexpr MessageType kType = MessageType::kFailed;
+struct LeaseFailed {
+  static constexpr MessageType kType = MessageType::kLeaseFailed;
   std::uint64_t lease = 0;
-  std::uint32_t phase = 0;
+  std::uint32_t lease_run = 0;
   Key key;
   std::string reason;
-  void Write(ByteWriter& out) const;
-  static Failed Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.lease, m.lease_run, m.key, m.reason); }
 };
 
 // Coordinator: the results of these leases are durable (or were not needed).
 struct Ack {
   static constexpr MessageType kType = MessageType::kAck;
   std::vector<std::uint64_t> leases;
-  void Write(ByteWriter& out) const;
-  static Ack Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.leases); }
 };
 
 struct Heartbeat {
   static constexpr MessageType kType = MessageType::kHeartbeat;
   std::uint32_t unacknowledged = 0;  // Results sent and not yet durable.
   std::string counters;              // JSON object text.
-  void Write(ByteWriter& out) const;
-  static Heartbeat Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.unacknowledged, m.counters); }
 };
 
-struct EndPhase {
-  static constexpr MessageType kType = MessageType::kEndPhase;
-  std::uint32_t phase = 0;
-  void Write(ByteWriter& out) const;
-  static EndPhase Read(ByteReader& in);
+struct EndLeases {
+  static constexpr MessageType kType = MessageType::kEndLeases;
+  std::uint32_t lease_run = 0;
+  static void Fields(auto& m, auto& io) { io(m.lease_run); }
 };
 
 // Coordinator: train as member of a group. `group` is the conversation its members talk in.
@@ -136,24 +125,21 @@ struct TrainStart {
   std::uint32_t group = 0;
   std::vector<int> members;  // Ranks; the first one reports.
   std::string order;
-  void Write(ByteWriter& out) const;
-  static TrainStart Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.group, m.members, m.order); }
 };
 
 struct TrainProgressReport {
   static constexpr MessageType kType = MessageType::kTrainProgress;
   std::uint32_t group = 0;
   std::string json;
-  void Write(ByteWriter& out) const;
-  static TrainProgressReport Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.group, m.json); }
 };
 
 struct TrainDone {
   static constexpr MessageType kType = MessageType::kTrainDone;
   std::uint32_t group = 0;
   std::string report;
-  void Write(ByteWriter& out) const;
-  static TrainDone Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.group, m.report); }
 };
 
 struct TrainFailed {
@@ -161,16 +147,14 @@ struct TrainFailed {
   std::uint32_t group = 0;
   int code = 0;  // An ExitCode.
   std::string what;
-  void Write(ByteWriter& out) const;
-  static TrainFailed Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.group, m.code, m.what); }
 };
 
 // Coordinator: save a step checkpoint and stop.
 struct TrainStop {
   static constexpr MessageType kType = MessageType::kTrainStop;
   std::uint32_t group = 0;
-  void Write(ByteWriter& out) const;
-  static TrainStop Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.group); }
 };
 
 // Coordinator: this group is broken, leave it at once.
@@ -178,24 +162,21 @@ struct TrainCancel {
   static constexpr MessageType kType = MessageType::kTrainCancel;
   std::uint32_t group = 0;
   std::string why;
-  void Write(ByteWriter& out) const;
-  static TrainCancel Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.group, m.why); }
 };
 
 // Coordinator: the run is over for you. `lost` are the ranks that will not take part in leaving.
 struct Leave {
   static constexpr MessageType kType = MessageType::kLeave;
   std::vector<int> lost;
-  void Write(ByteWriter& out) const;
-  static Leave Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.lost); }
 };
 
 // Worker: I cannot go on and leave now.
 struct Gone {
   static constexpr MessageType kType = MessageType::kGone;
   std::string what;
-  void Write(ByteWriter& out) const;
-  static Gone Read(ByteReader& in);
+  static void Fields(auto& m, auto& io) { io(m.what); }
 };
 
 // The bytes of a message and what stands in front of its fields.
@@ -210,9 +191,9 @@ Envelope Open(std::string_view bytes);
 
 template <class T>
 std::string Encode(std::uint32_t epoch, const T& message) {
-  ByteWriter out;
-  out.Put(T::kType).Put(epoch);
-  message.Write(out);
+  FieldWriter out;
+  out(T::kType, epoch);
+  T::Fields(message, out);
   return out.Take();
 }
 
@@ -223,8 +204,9 @@ T Decode(const Envelope& envelope) {
     Fail("message of type {} where type {} was expected", static_cast<int>(envelope.type),
          static_cast<int>(T::kType));
   }
-  ByteReader in(envelope.body);
-  T message = T::Read(in);
+  FieldReader in(envelope.body);
+  T message;
+  T::Fields(message, in);
   if (!in.AtEnd()) Fail("message of type {} has bytes left over", static_cast<int>(T::kType));
   return message;
 }

@@ -7,8 +7,8 @@
 
 namespace gradus {
 
-void Roster::Add(int rank, std::string host, double now) {
-  workers_.try_emplace(rank, Worker{true, now, std::move(host), "{}", ""});
+bool Roster::Add(int rank, std::string host, double now) {
+  return workers_.try_emplace(rank, Worker{true, now, std::move(host), "{}", ""}).second;
 }
 
 bool Roster::IsAlive(int rank) const {

@@ -1,6 +1,5 @@
 #pragma once
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +16,8 @@ class Roster {
     std::string departure;  // Why it is not alive.
   };
 
-  void Add(int rank, std::string host, double now);
+  // False when the rank is known already, alive or lost.
+  bool Add(int rank, std::string host, double now);
   bool IsAlive(int rank) const;
   // No effect on a worker that was lost: it stays lost.
   void Seen(int rank, double now);

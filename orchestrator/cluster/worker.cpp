@@ -1,29 +1,23 @@
 #include "orchestrator/cluster/worker.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "orchestrator/cluster/options.h"
 #include "orchestrator/cluster/protocol.h"
 #include "orchestrator/cluster/serial_thread.h"
 #include "orchestrator/comm/group_link.h"
+#include "schemas/base/host.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
 namespace {
 
 constexpr int kCoordinatorRank = 0;
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
 
 // The way back to the coordinator. Callbacks of leases hold it: they may come from any thread, and,
 // from a role that is late, after the worker has left.
@@ -84,9 +78,9 @@ class WorkerLife {
   ExitCode Loop();
   std::optional<ExitCode> Handle(const Message& message);
   void OnSetup(const Envelope& envelope);
-  void OnBeginPhase(BeginPhase begin);
+  void OnBeginLeases(BeginLeases begin);
   void OnLease(const Lease& lease);
-  void OnEndPhase();
+  void OnEndLeases();
   void OnTrainStart(TrainStart start);
   void Train(const std::shared_ptr<Training>& training);
   void SendHeartbeat(double now);
@@ -100,7 +94,7 @@ class WorkerLife {
   double heartbeat_s_ = ClusterOptions{}.heartbeat_s;
   double silence_s_ = ClusterOptions{}.silence_s;
   double next_heartbeat_ = 0;
-  std::uint32_t phase_ = 0;  // 0: none.
+  std::uint32_t lease_run_ = 0;  // 0: none.
   std::shared_ptr<Training> training_;
   std::exception_ptr
       failure_;  // Of the role thread, which then sends Gone to this rank to wake the loop.
@@ -131,7 +125,9 @@ ExitCode WorkerLife::Loop() {
     const double wait = std::min(next_heartbeat_, heard + silence_s_) - now;
     const auto message = transport_.Receive(kControlChannel, std::max(0.0, wait));
     if (!message) continue;
-    if (message->from == kCoordinatorRank) heard = MonotonicSeconds();
+    if (message->from == transport_.rank()) std::rethrow_exception(failure_);
+    if (message->from != kCoordinatorRank) continue;
+    heard = MonotonicSeconds();
     if (const auto code = Handle(*message)) return *code;
   }
 }
@@ -142,8 +138,8 @@ std::optional<ExitCode> WorkerLife::Handle(const Message& message) {
     case MessageType::kSetup:
       OnSetup(envelope);
       break;
-    case MessageType::kBeginPhase:
-      OnBeginPhase(Decode<BeginPhase>(envelope));
+    case MessageType::kBeginLeases:
+      OnBeginLeases(Decode<BeginLeases>(envelope));
       break;
     case MessageType::kLease:
       OnLease(Decode<Lease>(envelope));
@@ -151,8 +147,8 @@ std::optional<ExitCode> WorkerLife::Handle(const Message& message) {
     case MessageType::kAck:
       outbox_->OnAck(Decode<Ack>(envelope).leases.size());
       break;
-    case MessageType::kEndPhase:
-      if (Decode<EndPhase>(envelope).phase == phase_) OnEndPhase();
+    case MessageType::kEndLeases:
+      if (Decode<EndLeases>(envelope).lease_run == lease_run_) OnEndLeases();
       break;
     case MessageType::kTrainStart:
       OnTrainStart(Decode<TrainStart>(envelope));
@@ -169,8 +165,6 @@ std::optional<ExitCode> WorkerLife::Handle(const Message& message) {
     case MessageType::kLeave:
       for (const int rank : Decode<Leave>(envelope).lost) transport_.GiveUp(rank);
       return ExitCode::kDone;
-    case MessageType::kGone:
-      std::rethrow_exception(failure_);
     default:
       break;
   }
@@ -186,23 +180,23 @@ void WorkerLife::OnSetup(const Envelope& envelope) {
   PostToRole([this, text = std::move(setup.text)] { role_.Setup(text); });
 }
 
-void WorkerLife::OnBeginPhase(BeginPhase begin) {
-  phase_ = begin.phase;
+void WorkerLife::OnBeginLeases(BeginLeases begin) {
+  lease_run_ = begin.lease_run;
   PostToRole([this, begin = std::move(begin)] {
-    role_.BeginPhase(begin.order);
-    outbox_->Send(PhaseReady{begin.phase});
+    role_.BeginLeases(begin.order);
+    outbox_->Send(ReadyForLeases{begin.lease_run});
   });
 }
 
 void WorkerLife::OnLease(const Lease& lease) {
-  if (lease.phase != phase_) return;
-  const auto failed = [outbox = outbox_, id = lease.lease, phase = phase_,
+  if (lease.lease_run != lease_run_) return;
+  const auto failed = [outbox = outbox_, id = lease.lease, run = lease_run_,
                        key = lease.key](std::string reason) {
-    outbox->Send(Failed{id, phase, key, std::move(reason)});
+    outbox->Send(LeaseFailed{id, run, key, std::move(reason)});
   };
-  const auto done = [outbox = outbox_, id = lease.lease, phase = phase_,
+  const auto done = [outbox = outbox_, id = lease.lease, run = lease_run_,
                      key = lease.key](std::string bytes) {
-    outbox->SendResult(Result{id, phase, key, std::move(bytes)});
+    outbox->SendResult(Result{id, run, key, std::move(bytes)});
   };
   try {
     role_.Start(lease.key, lease.payload, done, failed);
@@ -211,9 +205,9 @@ void WorkerLife::OnLease(const Lease& lease) {
   }
 }
 
-void WorkerLife::OnEndPhase() {
-  phase_ = 0;
-  PostToRole([this] { role_.EndPhase(); });
+void WorkerLife::OnEndLeases() {
+  lease_run_ = 0;
+  PostToRole([this] { role_.EndLeases(); });
 }
 
 void WorkerLife::OnTrainStart(TrainStart start) {
@@ -260,7 +254,7 @@ void WorkerLife::PostToRole(std::function<void()> task) {
 
 void WorkerLife::DropWork() {
   if (training_) training_->link.Cancel();
-  if (phase_ != 0) OnEndPhase();
+  if (lease_run_ != 0) OnEndLeases();
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 #pragma once
 #include <functional>
-#include <memory>
 #include <string>
 
-#include "orchestrator/cluster/coordinator.h"
 #include "orchestrator/comm/transport.h"
 #include "schemas/base/error.h"
 #include "schemas/ids.h"
@@ -17,9 +15,9 @@ class WorkerRole {
  public:
   virtual ~WorkerRole() = default;
   virtual void Setup(const std::string& setup) = 0;
-  // Before the first lease of a phase: load the models the order names. May take long (heartbeats
-  // go on).
-  virtual void BeginPhase(const std::string& order) = 0;
+  // Before the first lease of a lease run: load the models the order names. May take long
+  // (heartbeats go on).
+  virtual void BeginLeases(const std::string& order) = 0;
   // Starts one unit of work and returns at once; `done(result)` or `failed(reason)` is called
   // later, from any thread.
   virtual void Start(const Key& key, const std::string& payload,
@@ -27,7 +25,7 @@ class WorkerRole {
                      std::function<void(std::string)> failed) = 0;
   // Drops what is in flight (their callbacks are not called any more after it returns) and frees
   // the models.
-  virtual void EndPhase() = 0;
+  virtual void EndLeases() = 0;
   // Trains as a member of the group; blocks (own thread). Returns the report as JSON text.
   virtual std::string Train(const std::string& order, PeerLink& link,
                             const std::function<void(std::string progress_json)>& progress,

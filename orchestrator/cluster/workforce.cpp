@@ -24,8 +24,7 @@ void CheckPlacement(const ClusterOptions& options, int size) {
   if (size - 1 < options.min_workers) {
     Fail(
         "cluster.min_workers is {} but {} ranks leave only {} workers beside the coordinator: "
-        "start "
-        "at least {} ranks",
+        "start at least {} ranks",
         options.min_workers, size, size - 1, options.min_workers + 1);
   }
 }
@@ -60,7 +59,8 @@ void Workforce::Assemble(const std::string& setup) {
     const Envelope envelope = Open(message->bytes);
     if (envelope.type == MessageType::kGone) Lose(message->from, Decode<Gone>(envelope).what);
     if (envelope.type != MessageType::kHello) continue;
-    roster_.Add(message->from, Decode<Hello>(envelope).host, MonotonicSeconds());
+    const std::string host = Decode<Hello>(envelope).host;
+    if (!roster_.Add(message->from, host, MonotonicSeconds())) continue;  // It is known already.
     transport_.Send(message->from, kControlChannel, setup);
     ++came;
   }

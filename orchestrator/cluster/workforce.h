@@ -1,21 +1,20 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "orchestrator/cluster/coordinator.h"
+#include "orchestrator/cluster/options.h"
 #include "orchestrator/cluster/protocol.h"
 #include "orchestrator/cluster/roster.h"
 #include "orchestrator/comm/transport.h"
 
 namespace gradus {
 
-// The workers as rank 0 sees them: who is there, what they say, who has gone. Phases and training
+// The workers as rank 0 sees them: who is there, what they say, who has gone. Lease runs and group
 // runs are written on top of it. One thread calls; a second one, inside, tells the workers that the
 // coordinator lives, also while the caller is busy with something else.
 class Workforce {
@@ -46,17 +45,21 @@ class Workforce {
   void Lose(int rank, const std::string& reason);
   // Throws Error(kTrainersLost), which asks for a relaunch, when fewer than min_workers are alive.
   void RequireEnough() const;
-  // Tells every worker to leave.
+  // Tells every worker to leave. Last of all: what is not published by then, is not.
   void Dismiss();
 
+  // Numbers the lease runs and the groups of this epoch. From 1: conversation 0 is control traffic.
+  std::uint32_t NextRun() { return next_run_++; }
+
   const Roster& roster() const { return roster_; }
+  const ClusterOptions& options() const { return options_; }
   // The living that search, and the living that train, under the placement.
   std::vector<int> Searchers() const;
   std::vector<int> Trainers() const;
 
  private:
   void Assemble(const std::string& setup);
-  // Silence counts only while somebody listens: after a long commit, or between phases, everybody
+  // Silence counts only while somebody listens: after a long commit, or between runs, everybody
   // gets dead_s anew.
   void NoteListening();
   bool IsDedicatedTrainer(int rank) const;
@@ -69,6 +72,7 @@ class Workforce {
   std::vector<Departure> departures_;
   double last_listened_ = 0;
   bool dismissed_ = false;
+  std::uint32_t next_run_ = 1;
   std::mutex pulse_mutex_;
   std::condition_variable_any pulse_stopped_;
   std::jthread pulse_;  // Last: stopped before what it uses goes.

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "orchestrator/cluster/workforce.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/inspect/report.h"
 #include "orchestrator/launch/launch.h"
@@ -112,11 +113,11 @@ int Coordinate(Prepared& p, Transport& transport) {
                           p.files.root.string(), p.problems.size(), p.held_out.size(),
                           p.config.run.rounds, transport.size() - 1,
                           transport.size() == 2 ? "" : "s"));
-  Coordinator coordinator(transport, p.config.cluster, recorder.epoch(), PrintConfig(p.config));
+  Workforce workforce(transport, p.config.cluster, recorder.epoch(), PrintConfig(p.config));
   const std::unique_ptr<Environment> environment = MakeEnvironment(p.config.rollout.environment);
-  Campaign campaign{p.config,    p.config_digest,  p.files,      p.problems,
-                    p.held_out,  p.demonstrations, *environment, recorder,
-                    coordinator, display,          StopWasAsked};
+  Campaign campaign{p.config,   p.config_digest,  p.files,      p.problems,
+                    p.held_out, p.demonstrations, *environment, recorder,
+                    workforce,  display,          StopWasAsked};
   try {
     RunCampaign(campaign);
   } catch (const Error& error) {
@@ -124,14 +125,14 @@ int Coordinate(Prepared& p, Transport& transport) {
     display.Say(
         "stopped on request; everything verified so far is saved: the same command goes on from "
         "here");
-    coordinator.Shutdown();
+    workforce.Dismiss();
     return static_cast<int>(ExitCode::kStopped);
   }
   display.Begin(p.config.run.rounds, "done", "rounds", 1,
                 1);  // What `gradus status` shows from now on.
   WriteReport(p.files, p.files.Report());
   display.Say(fmt::format("done  report: {}", p.files.Report().string()));
-  coordinator.Shutdown();
+  workforce.Dismiss();
   return static_cast<int>(ExitCode::kDone);
 }
 

@@ -8,6 +8,7 @@
 
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/inspect/run_reader.h"
+#include "schemas/base/duration.h"
 #include "schemas/base/error.h"
 
 namespace gradus {
@@ -35,13 +36,7 @@ std::string Amount(std::optional<double> value) {
   return fmt::format("{:.0f}", *value);
 }
 
-std::string Duration(std::optional<double> seconds) {
-  if (!seconds || !std::isfinite(*seconds)) return "–";
-  const auto s = static_cast<long>(*seconds + 0.5);
-  if (s < 120) return fmt::format("{}s", s);
-  if (s < 7200) return fmt::format("{}m{:02}s", s / 60, s % 60);
-  return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
-}
+std::string Duration(std::optional<double> seconds) { return DurationText(seconds.value_or(NAN)); }
 
 std::optional<double> Seconds(const ordered_json& metrics) {
   if (!metrics.contains("phases") || !metrics["phases"].is_object()) return std::nullopt;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "orchestrator/comm/mpi_session.h"
@@ -35,29 +36,30 @@ int LauncherSize() {
   return 1;
 }
 
-int RunHere(const std::function<int(Transport&)>& role, Transport& transport) {
+// The exit code of `action`; what it throws is told in one line.
+int CodeOf(const std::function<int()>& action, void (*tell)(std::string_view line)) {
   try {
-    return role(transport);
+    return action();
   } catch (const Error& error) {
-    Log("gradus: {}", error.what());
+    tell(fmt::format("gradus: {}", error.what()));
     return static_cast<int>(error.code());
   } catch (const std::exception& error) {
-    Log("gradus: internal error: {}", error.what());
+    tell(fmt::format("gradus: internal error: {}", error.what()));
     return static_cast<int>(ExitCode::kInternal);
   }
 }
 
+int RunHere(const std::function<int(Transport&)>& role, Transport& transport) {
+  return CodeOf([&] { return role(transport); }, LogLine);
+}
+
+// Before the run there is no log: the line stands alone.
 int PrepareCode(const std::function<void()>& prepare) {
-  try {
+  const auto action = [&] {
     prepare();
     return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "gradus: %s\n", error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "gradus: internal error: %s\n", error.what());
-    return static_cast<int>(ExitCode::kInternal);
-  }
+  };
+  return CodeOf(action, [](std::string_view line) { fmt::print(stderr, "{}\n", line); });
 }
 
 int LaunchAlone(const Roles& roles) {

@@ -10,18 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "schemas/base/error.h"
+#include "schemas/base/host.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
 namespace {
 
 using nlohmann::json;
-
-std::string Host() {
-  char name[256] = {};
-  ::gethostname(name, sizeof(name) - 1);
-  return name;
-}
 
 // Field 22 of /proc/PID/stat: tells a process from a later one with the same number. "" when there
 // is none.
@@ -39,7 +34,7 @@ std::string StartTicks(long pid) {
 // without an init); its pidfd is readable from the moment it ended. The wait is for a coordinator
 // whose mpirun was killed and that is about to follow.
 bool HolderIsGone(const json& holder, std::chrono::milliseconds patience) {
-  if (holder.value("host", "") != Host()) return false;
+  if (holder.value("host", "") != HostName()) return false;
   const long pid = holder.value("pid", 0L);
   Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process && errno == ESRCH) return true;
@@ -67,7 +62,7 @@ bool Create(const fs::path& file, const std::string& text) {
 RunLock::RunLock(fs::path file, Takeover takeover, std::chrono::milliseconds patience)
     : file_(std::move(file)) {
   const long pid = ::getpid();
-  const std::string mine = json{{"host", Host()},
+  const std::string mine = json{{"host", HostName()},
                                 {"pid", pid},
                                 {"start_ticks", StartTicks(pid)},
                                 {"unix_s", WallSeconds()}}

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "schemas/base/duration.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
 
@@ -14,13 +15,6 @@ constexpr double kTerminalPeriod_s = 0.5, kPlainPeriod_s = 10;
 
 void Print(const std::string& text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-}
-
-std::string Duration(double seconds) {
-  const auto s = static_cast<long>(seconds + 0.5);
-  if (s < 60) return fmt::format("{}s", s);
-  if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
-  return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
 }  // namespace
@@ -54,7 +48,7 @@ void Display::Advance(double done, int workers, const std::string& note) {
 
 void Display::End(const std::string& summary) {
   Say(fmt::format("round {}  {:<16} {:>7}  {}", round_, phase_,
-                  Duration(MonotonicSeconds() - started_), summary));
+                  DurationText(MonotonicSeconds() - started_), summary));
 }
 
 void Display::Say(const std::string& line) {
@@ -76,7 +70,7 @@ std::string Display::Line() const {
   std::string line = fmt::format("round {}  {:<16} {:>3.0f}%  {:.0f}/{:.0f} {}", round_, phase_,
                                  total_ > 0 ? 100 * done_ / total_ : 100, done_, total_, unit_);
   if (rate > 0) {
-    line += fmt::format("  {:.1f}/s  {} left", rate, Duration((total_ - done_) / rate));
+    line += fmt::format("  {:.1f}/s  {} left", rate, DurationText((total_ - done_) / rate));
   }
   if (workers_ > 0) line += fmt::format("  {} worker{}", workers_, workers_ == 1 ? "" : "s");
   if (!note_.empty()) line += "  " + note_;

@@ -1,11 +1,8 @@
 #pragma once
-#include <filesystem>
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "orchestrator/cluster/coordinator.h"
 #include "orchestrator/record/display.h"
 #include "orchestrator/record/recorder.h"
 #include "orchestrator/rounds/config.h"
@@ -14,6 +11,8 @@
 #include "workers/environments/environment.h"
 
 namespace gradus {
+
+class Workforce;
 
 // Everything rank 0 holds while a run goes on.
 struct Campaign {
@@ -25,18 +24,9 @@ struct Campaign {
   std::vector<Demonstration> demonstrations;  // Of the bootstrap.
   const Environment& environment;
   Recorder& recorder;
-  Coordinator& coordinator;
+  Workforce& workforce;
   Display& display;
-  std::function<bool()> stop;  // A stop was asked for.
-};
-
-// What a round works on, decided before it starts and written to plan.json.
-struct RoundPlan {
-  RoundIndex round = 0;
-  std::vector<std::uint32_t> problems;  // Indices into Campaign::problems, ascending.
-  std::filesystem::path policy;         // Model of the search: last round's.
-  std::filesystem::path ppm;            // "" when there is none yet.
-  std::filesystem::path base;           // Weights this round's fine-tuning starts from.
+  std::function<bool()> stop;  // Whether a stop was asked for.
 };
 
 }  // namespace gradus

@@ -1,8 +1,9 @@
+#include "orchestrator/rounds/evaluate.h"
+
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/measure/evaluation.h"
 #include "orchestrator/rounds/part.h"
-#include "orchestrator/rounds/phases.h"
 #include "schemas/base/file.h"
 #include "verify/answers/grader.h"
 

@@ -1,123 +1,137 @@
 #include "orchestrator/rounds/orders.h"
 
 #include <cmath>
+#include <concepts>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "schemas/base/error.h"
 
 namespace gradus {
 namespace {
+
 using nlohmann::json;
+
+class JsonWriter {
+ public:
+  template <class T>
+  void operator()(const char* name, const T& value) {
+    object_[name] = value;
+  }
+  void operator()(const char* name, const Goal& goal) { object_[name] = ToJsonText(goal); }
+  // A number that is not finite is left out, since JSON has no word for it.
+  template <class T>
+  void Optional(const char* name, T value, T) {
+    if (std::isfinite(value)) object_[name] = value;
+  }
+  std::string Text() const { return object_.dump(); }
+
+ private:
+  json object_ = json::object();
+};
+
+class JsonReader {
+ public:
+  explicit JsonReader(const std::string& text) : object_(json::parse(text)) {}
+  template <class T>
+  void operator()(const char* name, T& value) {
+    value = object_.at(name).get<T>();
+  }
+  void operator()(const char* name, Goal& goal) { goal = ParseGoal(object_.at(name)); }
+  template <class T>
+  void Optional(const char* name, T& value, T otherwise) {
+    const auto found = object_.find(name);
+    value = found == object_.end() || found->is_null() ? otherwise : found->get<T>();
+  }
+
+ private:
+  json object_;
+};
+
+// Each kind of text lists its fields once, for writing (const) and for reading.
+template <class T, class Wanted>
+concept Is = std::same_as<std::remove_const_t<T>, Wanted>;
+
+void Fields(auto& io, Is<SearchOrder> auto& o) {
+  io("policy", o.policy);
+  io("ppm", o.ppm);
 }
 
-std::string ToText(const PhaseOrder& o) {
-  return json{{"policy", o.policy}, {"ppm", o.ppm}}.dump();
+void Fields(auto& io, Is<TrainRequest> auto& r) {
+  io("kind", r.kind);
+  io("model", r.order.model);
+  io("output", r.order.output);
+  io("checkpoints", r.order.checkpoints);
+  io("held_out", r.order.held_out);
+  io("data", r.order.data);
+  io("seed", r.order.seed);
+  io("steps", r.steps);
 }
 
-PhaseOrder ParsePhaseOrder(const std::string& text) {
-  const json j = json::parse(text);
-  return {j.at("policy"), j.at("ppm")};
+void Fields(auto& io, Is<TrainReport> auto& r) {
+  io("steps", r.steps);
+  io("tokens", r.tokens);
+  io("dropped_rows", r.dropped_rows);
+  io("skipped_steps", r.skipped_steps);
+  io.Optional("first_loss", r.first_loss, kNotMeasured);
+  io.Optional("last_loss", r.last_loss, kNotMeasured);
+  io.Optional("published_step", r.published_step, r.steps);
+  io("held_out_pairs", r.held_out_pairs);
+  io.Optional("pair_accuracy", r.pair_accuracy, kNotMeasured);
 }
 
-std::string ToText(const TrainRequest& r) {
-  json data = json::array();
-  for (const auto& path : r.order.data) data.push_back(path.string());
-  return json{{"kind", static_cast<int>(r.kind)},
-              {"model", r.order.model.string()},
-              {"output", r.order.output.string()},
-              {"checkpoints", r.order.checkpoints.string()},
-              {"held_out", r.order.held_out.string()},
-              {"data", data},
-              {"seed", r.order.seed},
-              {"steps", r.steps}}
-      .dump();
+void Fields(auto& io, Is<TrainProgress> auto& p) {
+  io("step", p.step);
+  io("steps", p.steps);
+  io("tokens", p.tokens);
+  io("step_tokens", p.step_tokens);
+  io("skipped_steps", p.skipped_steps);
+  ForEachNumber(p, [&](const char* name, auto& value) { io.Optional(name, value, kNotMeasured); });
 }
 
-TrainRequest ParseTrainRequest(const std::string& text) {
-  const json j = json::parse(text);
-  TrainRequest r;
-  r.kind = static_cast<TrainKind>(j.at("kind").get<int>());
-  r.order.model = j.at("model").get<std::string>();
-  r.order.output = j.at("output").get<std::string>();
-  r.order.checkpoints = j.at("checkpoints").get<std::string>();
-  r.order.held_out = j.at("held_out").get<std::string>();
-  for (const json& path : j.at("data")) r.order.data.emplace_back(path.get<std::string>());
-  r.order.seed = j.at("seed");
-  r.steps = j.at("steps");
-  return r;
+void Fields(auto& io, Is<Problem> auto& p) {
+  io("id", p.id);
+  io("problem", p.problem);
+  io("answer", p.answer);
+  io("level", p.level);
+  io("source", p.source);
+  io("allowed_steps", p.allowed_steps);
+  io("goal", p.goal);
 }
 
-std::string ToText(const TrainReport& r) {
-  json j = {{"steps", r.steps},
-            {"tokens", r.tokens},
-            {"dropped_rows", r.dropped_rows},
-            {"skipped_steps", r.skipped_steps},
-            {"first_loss", r.first_loss},
-            {"last_loss", r.last_loss},
-            {"published_step", r.published_step},
-            {"held_out_pairs", r.held_out_pairs}};
-  if (!std::isnan(r.pair_accuracy)) j["pair_accuracy"] = r.pair_accuracy;
-  return j.dump();
+std::string Write(const auto& value) {
+  JsonWriter out;
+  Fields(out, value);
+  return out.Text();
 }
 
-TrainReport ParseTrainReport(const std::string& text) {
-  const json j = json::parse(text);
-  TrainReport r;
-  r.steps = j.at("steps");
-  r.tokens = j.at("tokens");
-  r.dropped_rows = j.at("dropped_rows");
-  r.skipped_steps = j.at("skipped_steps");
-  r.first_loss = j.value("first_loss", 0.0);
-  r.last_loss = j.value("last_loss", 0.0);
-  r.published_step = j.value("published_step", r.steps);
-  r.held_out_pairs = j.at("held_out_pairs");
-  r.pair_accuracy = j.value("pair_accuracy", std::nan(""));
-  return r;
+template <class T>
+T Read(const std::string& text) {
+  try {
+    JsonReader in(text);
+    T value;
+    Fields(in, value);
+    return value;
+  } catch (const json::exception& error) {
+    Fail("an order or report cannot be read: {}", error.what());
+  }
 }
 
-std::string ToText(const TrainProgress& p) {
-  json j = {{"step", p.step},
-            {"steps", p.steps},
-            {"tokens", p.tokens},
-            {"step_tokens", p.step_tokens},
-            {"skipped_steps", p.skipped_steps}};
-  ForEachNumber(p, [&](const char* name, double value) { j[name] = value; });
-  return j.dump();
-}
+}  // namespace
 
-TrainProgress ParseTrainProgress(const std::string& text) {
-  const json j = json::parse(text);
-  TrainProgress p;
-  p.step = j.at("step");
-  p.steps = j.at("steps");
-  p.tokens = j.at("tokens");
-  p.step_tokens = j.at("step_tokens");
-  p.skipped_steps = j.at("skipped_steps");
-  // What is not finite is null in JSON.
-  ForEachNumber(p, [&](const char* name, double& value) {
-    value = j.at(name).is_number() ? j.at(name).get<double>() : kNotMeasured;
-  });
-  return p;
-}
+std::string ToText(const SearchOrder& order) { return Write(order); }
+SearchOrder ParseSearchOrder(const std::string& text) { return Read<SearchOrder>(text); }
 
-std::string ToText(const Problem& p) {
-  return json{{"id", p.id},
-              {"problem", p.problem},
-              {"answer", p.answer},
-              {"level", p.level},
-              {"source", p.source},
-              {"allowed_steps", p.allowed_steps},
-              {"goal", ToJsonText(p.goal)}}
-      .dump();
-}
+std::string ToText(const TrainRequest& request) { return Write(request); }
+TrainRequest ParseTrainRequest(const std::string& text) { return Read<TrainRequest>(text); }
 
-Problem ParseProblem(const std::string& text) {
-  const json j = json::parse(text);
-  return {j.at("id"),
-          j.at("problem"),
-          j.at("answer"),
-          j.at("level"),
-          j.at("source"),
-          j.at("allowed_steps").get<std::vector<std::string>>(),
-          ParseGoal(j.at("goal"))};
-}
+std::string ToText(const TrainReport& report) { return Write(report); }
+TrainReport ParseTrainReport(const std::string& text) { return Read<TrainReport>(text); }
+
+std::string ToText(const TrainProgress& progress) { return Write(progress); }
+TrainProgress ParseTrainProgress(const std::string& text) { return Read<TrainProgress>(text); }
+
+std::string ToText(const Problem& problem) { return Write(problem); }
+Problem ParseProblem(const std::string& text) { return Read<Problem>(text); }
 
 }  // namespace gradus

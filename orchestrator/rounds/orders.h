@@ -1,21 +1,21 @@
 #pragma once
+#include <cstdint>
 #include <string>
-#include <vector>
 
-#include "schemas/base/seed.h"
 #include "schemas/problem.h"
 #include "trainer/train.h"
 
 namespace gradus {
 
-// What the coordinator tells workers to do, as JSON text inside the protocol's messages.
+// What coordinator and workers write inside the protocol's messages, as JSON text. Each Parse
+// throws Error when the text is not what its ToText writes.
 
-// Models of one rollout-like phase. `ppm` may be empty.
-struct PhaseOrder {
+// Models of one keyed part. `ppm` may be empty.
+struct SearchOrder {
   std::string policy, ppm;
 };
-std::string ToText(const PhaseOrder& order);
-PhaseOrder ParsePhaseOrder(const std::string& text);
+std::string ToText(const SearchOrder& order);
+SearchOrder ParseSearchOrder(const std::string& text);
 
 // Which options of the configuration a training order uses.
 enum class TrainKind : std::uint8_t { kBootstrap, kPolicy, kPpm };
@@ -29,6 +29,7 @@ struct TrainRequest {
 std::string ToText(const TrainRequest& request);
 TrainRequest ParseTrainRequest(const std::string& text);
 
+// Also kept in a round's folder.
 std::string ToText(const TrainReport& report);
 TrainReport ParseTrainReport(const std::string& text);
 std::string ToText(const TrainProgress& progress);

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "orchestrator/rounds/campaign.h"
@@ -7,16 +8,19 @@
 
 namespace gradus {
 
-// Runs one keyed part to its end: workers load the order's models, search the keys' problems,
-// results go through the recorder. Returns at once when the part is done already.
-void RunPart(Campaign& campaign, const PartId& part, const PhaseOrder& order,
+// The three ways to run a part of a round. Each returns at once when the part is recorded as done,
+// and records it when it is.
+
+// A part with keys: the workers load the order's models and search the keys' problems, the results
+// go through the recorder.
+void RunPart(Campaign& campaign, const PartId& part, const SearchOrder& order,
              const std::vector<Problem>& problems, const std::vector<Key>& keys);
 
-// Runs a phase without keys once: `body` returns the summary that is shown. Skipped when recorded
-// as done.
-void RunOnce(Campaign& campaign, const PartId& phase, const std::function<std::string()>& body);
+// What rank 0 does itself: `body` returns the summary that is shown.
+void RunOnce(Campaign& campaign, const PartId& part, const std::function<std::string()>& body);
 
-// Runs a training request unless its output exists; returns the report.
-TrainReport RunTraining(Campaign& campaign, const PartId& phase, const TrainRequest& request);
+// A training request, on a group of the workers. The report is kept beside the model as PART.json,
+// so that a resumed run knows it.
+TrainReport RunTrainingPart(Campaign& campaign, const PartId& part, const TrainRequest& request);
 
 }  // namespace gradus

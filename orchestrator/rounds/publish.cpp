@@ -1,11 +1,12 @@
+#include "orchestrator/rounds/publish.h"
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/measure/round_metrics.h"
 #include "orchestrator/rounds/part.h"
-#include "orchestrator/rounds/phases.h"
-#include "orchestrator/rounds/round.h"
+#include "orchestrator/rounds/rollout.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
 #include "schemas/manifest.h"
@@ -99,6 +100,12 @@ ordered_json Metrics(const Campaign& c, RoundIndex round) {
 }
 
 }  // namespace
+
+RoundIndex LastPublished(const RunFiles& files) {
+  RoundIndex round = -1;
+  while (fs::exists(files.Manifest(round + 1))) ++round;
+  return round;
+}
 
 void RefreshSummaries(const RunFiles& files) {
   const RoundIndex last = LastPublished(files);

@@ -1,6 +1,11 @@
 #include "orchestrator/rounds/round.h"
 
-#include "orchestrator/rounds/phases.h"
+#include "orchestrator/rounds/evaluate.h"
+#include "orchestrator/rounds/plan.h"
+#include "orchestrator/rounds/publish.h"
+#include "orchestrator/rounds/rollout.h"
+#include "orchestrator/rounds/select.h"
+#include "orchestrator/rounds/train.h"
 
 namespace gradus {
 
@@ -9,16 +14,16 @@ void RunRound(Campaign& campaign, RoundIndex round) {
   Rollout(campaign, plan);
   RolloutHard(campaign, plan);
   Select(campaign, plan);
-  TrainPolicyPhase(campaign, plan);
-  TrainControlPhase(campaign, plan);
-  TrainPpmPhase(campaign, plan);
+  TrainPolicyPart(campaign, plan);
+  TrainControlPart(campaign, plan);
+  TrainPpmPart(campaign, plan);
   Evaluate(campaign, round);
   Publish(campaign, round);
 }
 
 void RunBootstrap(Campaign& campaign) {
   PrepareBase(campaign);
-  TrainBootstrapPhase(campaign);
+  TrainBootstrapPart(campaign);
   Evaluate(campaign, 0);
   Publish(campaign, 0);
 }
@@ -33,12 +38,6 @@ void RunCampaign(Campaign& campaign) {
       RunRound(campaign, round);
     }
   }
-}
-
-RoundIndex LastPublished(const RunFiles& files) {
-  RoundIndex round = -1;
-  while (std::filesystem::exists(files.Manifest(round + 1))) ++round;
-  return round;
 }
 
 }  // namespace gradus

@@ -21,8 +21,8 @@ class SearchAndTrainRole final : public WorkerRole {
 
   void Setup(const std::string& setup) override { config_ = ParseConfig(setup); }
 
-  void BeginPhase(const std::string& text) override {
-    const PhaseOrder order = ParsePhaseOrder(text);
+  void BeginLeases(const std::string& text) override {
+    const SearchOrder order = ParseSearchOrder(text);
     auto pool = std::make_unique<RolloutPool>(config_.rollout, order.policy, order.ppm);
     std::lock_guard lock(mutex_);
     pool_ = std::move(pool);
@@ -46,7 +46,7 @@ class SearchAndTrainRole final : public WorkerRole {
         std::move(failed));
   }
 
-  void EndPhase() override {
+  void EndLeases() override {
     std::unique_ptr<RolloutPool> ended;
     std::lock_guard lock(mutex_);
     ended = std::move(pool_);

@@ -1,8 +1,10 @@
+#include "orchestrator/rounds/select.h"
+
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/rounds/part.h"
-#include "orchestrator/rounds/phases.h"
+#include "orchestrator/rounds/rollout.h"
 #include "orchestrator/selection/difficulty.h"
 #include "schemas/base/file.h"
 #include "schemas/training_row.h"

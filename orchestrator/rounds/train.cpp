@@ -1,8 +1,9 @@
+#include "orchestrator/rounds/train.h"
+
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/rounds/demonstrations.h"
 #include "orchestrator/rounds/part.h"
-#include "orchestrator/rounds/phases.h"
 #include "schemas/base/file.h"
 #include "schemas/training_row.h"
 #include "workers/models/hf_folder.h"
@@ -40,14 +41,14 @@ bool AnyPair(const std::vector<std::filesystem::path>& files) {
   return false;
 }
 
-TrainRequest Request(const Campaign& c, TrainKind kind, RoundIndex round, const std::string& phase,
+TrainRequest Request(const Campaign& c, TrainKind kind, RoundIndex round, const std::string& part,
                      const std::filesystem::path& model, const std::filesystem::path& output) {
   TrainRequest request;
   request.kind = kind;
   request.order.model = model;
   request.order.output = output;
-  request.order.checkpoints = c.files.Trainer(round) / phase;
-  request.order.seed = MixSeed(c.config.run.seed, phase, static_cast<std::uint64_t>(round));
+  request.order.checkpoints = c.files.Trainer(round) / part;
+  request.order.seed = MixSeed(c.config.run.seed, part, static_cast<std::uint64_t>(round));
   return request;
 }
 
@@ -73,10 +74,10 @@ void CheckAlphabet(const Campaign& c, const Tokenizer& tokenizer) {
     check(d.problem.id, d.problem.problem + d.solution);
 }
 
-constexpr const char* kPolicyPhase = "train_policy";
-constexpr const char* kControlPhase = "train_control";
-constexpr const char* kPpmPhase = "train_ppm";
-constexpr const char* kBootstrapPhase = "train_bootstrap";
+constexpr const char* kPolicyPart = "train_policy";
+constexpr const char* kControlPart = "train_control";
+constexpr const char* kPpmPart = "train_ppm";
+constexpr const char* kBootstrapPart = "train_bootstrap";
 
 }  // namespace
 
@@ -104,72 +105,72 @@ void PrepareBase(Campaign& c) {
   });
 }
 
-void TrainBootstrapPhase(Campaign& c) {
+void TrainBootstrapPart(Campaign& c) {
   const std::filesystem::path base = c.files.Round(0) / "base";
   if (c.demonstrations.empty()) {
-    RunOnce(c, {0, kBootstrapPhase}, [&] {
+    RunOnce(c, {0, kBootstrapPart}, [&] {
       CopyModel(base, c.files.Policy(0));
       return std::string("no demonstrations: the base model is the first policy");
     });
     return;
   }
   TrainRequest request =
-      Request(c, TrainKind::kBootstrap, 0, kBootstrapPhase, base, c.files.Policy(0));
+      Request(c, TrainKind::kBootstrap, 0, kBootstrapPart, base, c.files.Policy(0));
   request.order.data = {c.files.Sft(0)};
-  RunTraining(c, {0, kBootstrapPhase}, request);
+  RunTrainingPart(c, {0, kBootstrapPart}, request);
 }
 
-void TrainPolicyPhase(Campaign& c, const RoundPlan& plan) {
-  const PartId phase{plan.round, kPolicyPhase};
+void TrainPolicyPart(Campaign& c, const RoundPlan& plan) {
+  const PartId part{plan.round, kPolicyPart};
   const std::vector<std::filesystem::path> data = PolicyData(c, plan.round);
-  if (!c.recorder.IsDone(phase) && !AnySftRow(data)) {
+  if (!c.recorder.IsDone(part) && !AnySftRow(data)) {
     c.display.Alarm(
         fmt::format("round {}: no correct trajectory and no demonstrations to train on: "
                     "the policy stays as it is",
                     plan.round));
-    RunOnce(c, phase, [&] {
+    RunOnce(c, part, [&] {
       CopyModel(plan.policy, c.files.Policy(plan.round));
-      WriteFileAtomically(c.files.Round(plan.round) / (phase.name + ".json"),
+      WriteFileAtomically(c.files.Round(plan.round) / (part.name + ".json"),
                           ToText(TrainReport{}) + "\n");
       return std::string("no rows");
     });
     return;
   }
-  TrainRequest request = Request(c, TrainKind::kPolicy, plan.round, kPolicyPhase, plan.base,
+  TrainRequest request = Request(c, TrainKind::kPolicy, plan.round, kPolicyPart, plan.base,
                                  c.files.Policy(plan.round));
   request.order.data = data;
-  RunTraining(c, phase, request);
+  RunTrainingPart(c, part, request);
 }
 
-void TrainControlPhase(Campaign& c, const RoundPlan& plan) {
+void TrainControlPart(Campaign& c, const RoundPlan& plan) {
   if (!c.config.control.enabled) return;
-  const TrainReport policy = RunTraining(c, {plan.round, kPolicyPhase}, {});
+  const TrainReport policy = RunTrainingPart(c, {plan.round, kPolicyPart}, {});
   const bool from_base = c.config.policy.train_from == TrainFrom::kBase || plan.round == 1;
-  TrainRequest request = Request(c, TrainKind::kPolicy, plan.round, kControlPhase,
+  TrainRequest request = Request(c, TrainKind::kPolicy, plan.round, kControlPart,
                                  from_base ? c.files.Policy(0) : c.files.Control(plan.round - 1),
                                  c.files.Control(plan.round));
   request.order.data = {c.files.Sft(0)};
   request.steps = policy.steps;
-  RunTraining(c, {plan.round, kControlPhase}, request);
+  RunTrainingPart(c, {plan.round, kControlPart}, request);
 }
 
-void TrainPpmPhase(Campaign& c, const RoundPlan& plan) {
+void TrainPpmPart(Campaign& c, const RoundPlan& plan) {
   if (!c.config.ppm.enabled) return;
-  const PartId phase{plan.round, kPpmPhase};
+  const PartId part{plan.round, kPpmPart};
   const std::vector<std::filesystem::path> data = PairData(c, plan.round);
-  if (!c.recorder.IsDone(phase) && !AnyPair(data)) {
-    RunOnce(c, phase, [&] {
-      WriteFileAtomically(c.files.Round(plan.round) / (phase.name + ".json"),
+  if (!c.recorder.IsDone(part) && !AnyPair(data)) {
+    RunOnce(c, part, [&] {
+      WriteFileAtomically(c.files.Round(plan.round) / (part.name + ".json"),
                           ToText(TrainReport{}) + "\n");
       return std::string("no pairs: no PPM in this round");
     });
     return;
   }
-  TrainRequest request = Request(c, TrainKind::kPpm, plan.round, kPpmPhase,
+  TrainRequest request = Request(c, TrainKind::kPpm, plan.round, kPpmPart,
                                  c.files.Policy(plan.round), c.files.Ppm(plan.round));
   request.order.data = data;
   request.order.held_out = c.files.HeldOutPairs(plan.round);
-  RunTraining(c, phase, request);
+  RunTrainingPart(c, part, request);
 }
 
 }  // namespace gradus

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "orchestrator/cluster/coordinator.h"
+#include "orchestrator/cluster/lease_run.h"
 #include "orchestrator/cluster/worker.h"
 #include "orchestrator/comm/mpi_session.h"
 #include "schemas/base/log.h"
@@ -21,6 +21,22 @@ struct Load {
   std::size_t bytes = 1024;
 };
 
+// Payloads of a size; the results are dropped.
+class SizedWork final : public LeasedWork {
+ public:
+  explicit SizedWork(std::size_t bytes) : payload_(bytes, 'p') {}
+  std::string Payload(const Key&) override { return payload_; }
+  void Accept(const Key&, const std::string&) override {}
+  void Abandon(const Key&, const std::string&) override {}
+  void Commit() override {}
+  void Show(const LeaseProgress&) override {}
+  void NoteLost(int, const std::string&, std::size_t) override {}
+  bool StopWasAsked() override { return false; }
+
+ private:
+  std::string payload_;
+};
+
 int Work(Transport& transport, const Load& load) {
   const std::string answer(load.bytes, 'r');
   ScriptedRole role(
@@ -29,16 +45,14 @@ int Work(Transport& transport, const Load& load) {
 }
 
 int Coordinate(Transport& transport, const Load& load) {
-  Coordinator coordinator(transport, ClusterOptions{}, 1, "");
+  Workforce workforce(transport, ClusterOptions{}, 1, "");
   std::vector<Key> keys;
   for (std::uint32_t i = 0; i < load.keys; ++i) keys.push_back({1, Phase::kRollout, i, 0});
-  PhaseCallbacks callbacks;
-  callbacks.payload = [&](const Key&) { return std::string(load.bytes, 'p'); };
-  callbacks.accept = [](const Key&, const std::string&) {};
+  SizedWork work(load.bytes);
   const double start = MonotonicSeconds();
-  coordinator.RunPhase("", keys, callbacks);
+  RunLeases(workforce, "", keys, work);
   const double seconds = MonotonicSeconds() - start;
-  coordinator.Shutdown();
+  workforce.Dismiss();
   fmt::print(
       "{{\"ranks\":{},\"keys\":{},\"bytes\":{},\"seconds\":{:.3f},\"round_trips_per_s\":{:.0f}}}\n",
       transport.size(), load.keys, load.bytes, seconds, load.keys / seconds);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Whole runs of configs/tests/tiny.yaml with the real program: same digests on any number of ranks, after kills of
-everything, after the death of one worker in each phase; every flipped byte is found; bad input gets one line.
+everything, after the death of one worker in each part; every flipped byte is found; bad input gets one line.
 
   run_test.py GRADUS ranks|kill|worker|damage|input [--soak]
 """
@@ -151,7 +151,7 @@ def is_gradus(pid):
 
 
 def kill_worker_in(process, run, round_index, phase):
-    """Ends rank 2 by SIGKILL once the run shows this phase; False when the phase went by unseen."""
+    """Ends rank 2 by SIGKILL once the run shows this part; False when the part went by unseen."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
         shown = progress_of(run)

@@ -27,7 +27,7 @@ class ScriptedRole final : public WorkerRole {
   void Setup(const std::string& setup) override {
     if (script_.setup) script_.setup(setup);
   }
-  void BeginPhase(const std::string& order) override {
+  void BeginLeases(const std::string& order) override {
     if (script_.begin) script_.begin(order);
   }
   void Start(const Key& key, const std::string& payload, Done done, Done failed) override {
@@ -37,7 +37,7 @@ class ScriptedRole final : public WorkerRole {
       done(ToString(key) + " " + payload);
     }
   }
-  void EndPhase() override {
+  void EndLeases() override {
     if (script_.end) script_.end();
   }
   std::string Train(const std::string& order, PeerLink& link, const Progress& progress,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: kill_test.sh MODE PROGRAM MPIEXEC
-# Runs PROGRAM on 4 ranks with a rank that kills itself (MODE: phase, train or coordinator) and checks what the
+# Runs PROGRAM on 4 ranks with a rank that kills itself (MODE: leases, train or coordinator) and checks what the
 # survivors wrote. mpirun's exit code is not looked at: with recovery on it is 0 whatever happened.
 set -u
 mode=$1 program=$2 mpiexec=$3

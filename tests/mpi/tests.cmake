@@ -1,6 +1,6 @@
 gradus_mpi_test(mpi_world RANKS 1 2 4 TIMEOUT 120 SOURCES mpi/world_program.cpp
                 DEPENDS gradus_orchestrator)
-foreach(mode phase train coordinator)
+foreach(mode leases train coordinator)
   add_test(NAME mpi_kill_${mode} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mpi/kill_test.sh ${mode}
            $<TARGET_FILE:mpi_world> ${MPIEXEC_EXECUTABLE})
   set_tests_properties(mpi_kill_${mode} PROPERTIES TIMEOUT 120 PROCESSORS 2)

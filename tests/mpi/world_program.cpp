@@ -7,15 +7,16 @@
 #include <csignal>
 #include <ctime>
 #include <fstream>
-#include <map>
 #include <string>
 #include <utility>
 
-#include "orchestrator/cluster/coordinator.h"
+#include "orchestrator/cluster/group_run.h"
+#include "orchestrator/cluster/lease_run.h"
 #include "orchestrator/cluster/worker.h"
 #include "orchestrator/comm/mpi_session.h"
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
+#include "tests/fakes/listed_work.h"
 #include "tests/fakes/scripted_role.h"
 
 namespace gradus {
@@ -25,7 +26,7 @@ constexpr std::uint32_t kKeys = 200;
 constexpr int kVictim = 2;
 
 struct Scene {
-  std::string mode;  // "", "phase", "train", "coordinator", "idle" or "error".
+  std::string mode;  // "", "leases", "train", "coordinator", "idle" or "error".
   std::string record;
 };
 
@@ -72,8 +73,8 @@ ScriptedRole::Script ScriptOf(int rank, const Scene& scene) {
   const bool victim = rank == kVictim;
   return {.start =
               [=](const Key& key, const std::string& payload, auto done, auto) {
-                Expect(payload == Pattern(key.problem, 100), "payload of a lease");
-                if (victim && scene.mode == "phase" && key.problem > 20) std::raise(SIGKILL);
+                Expect(payload == "p" + std::to_string(key.problem), "payload of a lease");
+                if (victim && scene.mode == "leases" && key.problem > 20) std::raise(SIGKILL);
                 done(Pattern(key.problem, SizeOf(key.problem)));
               },
           .train =
@@ -97,19 +98,16 @@ ClusterOptions Options() {
   return options;
 }
 
-void RunPhase(Coordinator& coordinator, const Scene& scene) {
-  std::map<Key, bool> accepted;
-  std::vector<Key> keys;
-  for (std::uint32_t i = 0; i < kKeys; ++i) keys.push_back({1, Phase::kRollout, i, 0});
-  PhaseCallbacks callbacks;
-  callbacks.payload = [](const Key& key) { return Pattern(key.problem, 100); };
-  callbacks.accept = [&](const Key& key, const std::string& bytes) {
-    Expect(bytes == Pattern(key.problem, SizeOf(key.problem)), "bytes of a result");
-    Expect(accepted.emplace(key, true).second, "a key accepted once");
-    if (scene.mode == "coordinator" && accepted.size() == 50) std::raise(SIGKILL);
+void RunAllLeases(Workforce& workforce, const Scene& scene) {
+  ListedWork work;
+  work.on_accept = [&](const Key&) {
+    if (scene.mode == "coordinator" && work.accepted.size() == 50) std::raise(SIGKILL);
   };
-  coordinator.RunPhase("order", keys, callbacks);
-  Expect(accepted.size() == kKeys, "all keys accepted");
+  RunLeases(workforce, "order", Keys(kKeys), work);
+  Expect(work.accepted.size() == kKeys, "all keys accepted");
+  for (const auto& [key, bytes] : work.accepted) {
+    Expect(bytes == Pattern(key.problem, SizeOf(key.problem)), "bytes of a result");
+  }
 }
 
 double CpuSeconds() {
@@ -134,22 +132,22 @@ class CpuMeter {
 
 // The only key is never answered; after some seconds of waiting the run is stopped.
 int CoordinateIdly(Transport& transport) {
-  Coordinator coordinator(transport, ClusterOptions{}, 1, "");
+  Workforce workforce(transport, ClusterOptions{}, 1, "");
   CpuMeter meter;
   const double start = MonotonicSeconds();
   bool measuring = false;
-  PhaseCallbacks callbacks;
-  callbacks.stop = [&] {
+  ListedWork work;
+  work.stop = [&] {
     const double waited = MonotonicSeconds() - start;
     if (waited > 2 && !std::exchange(measuring, true)) meter.Start();
     return waited > 5;
   };
   try {
-    coordinator.RunPhase("", {Key{}}, callbacks);
+    RunLeases(workforce, "", {Key{}}, work);
   } catch (const Error&) {
     meter.ExpectIdle("the coordinator");
   }
-  coordinator.Shutdown();
+  workforce.Dismiss();
   return 0;
 }
 
@@ -165,25 +163,26 @@ int Coordinate(Transport& transport, const Scene& scene) {
   if (scene.mode == "error") {
     ClusterOptions options = Options();
     options.min_workers = 100;
-    Coordinator(transport, options, 1, "");
+    Workforce(transport, options, 1, "");
   }
   if (transport.size() == 1) {
     try {
-      Coordinator(transport, Options(), 1, "");
+      Workforce(transport, Options(), 1, "");
     } catch (const Error& error) {
       Expect(error.code() == ExitCode::kBadInput, "a lone coordinator is bad input");
       return 0;
     }
     Expect(false, "a lone coordinator is refused");
   }
-  Coordinator coordinator(transport, Options(), 1, "");
-  RunPhase(coordinator, scene);
-  const std::string members = coordinator.Train("order", {});
+  Workforce workforce(transport, Options(), 1, "");
+  RunAllLeases(workforce, scene);
+  ListedWatch watch;
+  const std::string members = RunGroup(workforce, "order", watch);
   const int lost = scene.mode.empty() ? 0 : 1;
   Expect(members == std::to_string(transport.size() - 1 - lost), "size of the training group");
-  RunPhase(coordinator, scene);
+  RunAllLeases(workforce, scene);
   Write(scene.record, "done");
-  coordinator.Shutdown();
+  workforce.Dismiss();
   return 0;
 }
 

@@ -1,15 +1,13 @@
 #include "trainer/collectives/nccl_channel.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <map>
 #include <thread>
 
 #include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
+#include "schemas/base/host.h"
 #include "schemas/base/log.h"
 
 namespace gradus {
@@ -33,12 +31,6 @@ int UsableDevices(const NcclApi& api) {
         status == cudaSuccess ? "no device" : cudaGetErrorString(status));
   }
   return count;
-}
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
 }
 
 // What rank 0 tells each member: the communicator's id, and which of its host's GPUs is its own.

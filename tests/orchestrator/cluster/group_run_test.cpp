@@ -1,10 +1,13 @@
+#include "orchestrator/cluster/group_run.h"
+
 #include <doctest/doctest.h>
 
-#include <set>
+#include <atomic>
 
-#include "orchestrator/cluster/coordinator.h"
 #include "schemas/base/error.h"
+#include "tests/fakes/listed_work.h"
 #include "tests/fakes/local_cluster.h"
+#include "tests/fakes/played_worker.h"
 
 namespace gradus {
 namespace {
@@ -30,13 +33,11 @@ TEST_CASE("a training group computes over its links and its first member reports
       return order + SumOfRanks(link, rank);
     }};
   });
-  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
-  int reports = 0;
-  const TrainCallbacksOnCoordinator callbacks{
-      .progress = [&](const std::string&) { ++reports; }, .lost = {}, .stop = {}};
-  CHECK(coordinator.Train("sum ", callbacks) == "sum 6");
-  CHECK(coordinator.Train("again ", callbacks) == "again 6");
-  CHECK(reports == 2);
+  Workforce workforce(cluster.At(0), PatientOptions(), 1, "");
+  ListedWatch watch;
+  CHECK(RunGroup(workforce, "sum ", watch) == "sum 6");
+  CHECK(RunGroup(workforce, "again ", watch) == "again 6");
+  CHECK(watch.steps == std::vector<std::string>(2, R"({"step": 1})"));
 }
 
 TEST_CASE("a member that dies while training is replaced by a smaller group") {
@@ -48,15 +49,12 @@ TEST_CASE("a member that dies while training is replaced by a smaller group") {
     }};
   });
   world = &cluster;
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
-  std::set<int> lost;
-  const TrainCallbacksOnCoordinator callbacks{
-      .progress = {},
-      .lost = [&](int rank, const std::string&, std::size_t) { lost.insert(rank); },
-      .stop = {}};
-  CHECK(coordinator.Train("", callbacks) == "4");
-  CHECK(lost == std::set<int>{2});
-  CHECK(coordinator.Train("", callbacks) == "4");
+  Workforce workforce(cluster.At(0), QuickOptions(), 1, "");
+  ListedWatch watch;
+  CHECK(RunGroup(workforce, "", watch) == "4");
+  CHECK(watch.lost.size() == 1);
+  CHECK(Contains(watch.lost[2], "silent"));
+  CHECK(RunGroup(workforce, "", watch) == "4");
 }
 
 TEST_CASE("a group whose first member dies is formed again") {
@@ -68,8 +66,9 @@ TEST_CASE("a group whose first member dies is formed again") {
     }};
   });
   world = &cluster;
-  Coordinator coordinator(cluster.At(0), QuickOptions(), 1, "");
-  CHECK(coordinator.Train("", {}) == "5");
+  Workforce workforce(cluster.At(0), QuickOptions(), 1, "");
+  ListedWatch watch;
+  CHECK(RunGroup(workforce, "", watch) == "5");
 }
 
 TEST_CASE("training that fails without getting further is given up after three attempts") {
@@ -88,9 +87,10 @@ TEST_CASE("training that fails without getting further is given up after three a
       throw std::runtime_error("out of memory");
     }};
   });
-  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
+  Workforce workforce(cluster.At(0), PatientOptions(), 1, "");
+  ListedWatch watch;
   std::string what;
-  CHECK(CodeOf([&] { coordinator.Train("", {}); }, &what) == ExitCode::kTrainersLost);
+  CHECK(CodeOf([&] { RunGroup(workforce, "", watch); }, &what) == ExitCode::kTrainersLost);
   CHECK(Contains(what, "rank 2: out of memory"));
   CHECK(attempts == 3);
 }
@@ -104,9 +104,10 @@ TEST_CASE("training on bad input is not tried again") {
           Fail("no such file: sft.h5");
         }};
   });
-  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
+  Workforce workforce(cluster.At(0), PatientOptions(), 1, "");
+  ListedWatch watch;
   std::string what;
-  CHECK(CodeOf([&] { coordinator.Train("", {}); }, &what) == ExitCode::kBadInput);
+  CHECK(CodeOf([&] { RunGroup(workforce, "", watch); }, &what) == ExitCode::kBadInput);
   CHECK(Contains(what, "no such file"));
   CHECK(attempts == 1);
 }
@@ -129,14 +130,48 @@ TEST_CASE("a stop request reaches the trainers, who save and stop") {
       throw Error("saved", ExitCode::kStopped);
     }};
   });
-  Coordinator coordinator(cluster.At(0), PatientOptions(), 1, "");
-  std::atomic<bool> training = false;
-  const TrainCallbacksOnCoordinator callbacks{
-      .progress = [&](const std::string&) { training = true; },
-      .lost = {},
-      .stop = [&] { return training.load(); }};
-  CHECK(CodeOf([&] { coordinator.Train("", callbacks); }) == ExitCode::kStopped);
+  Workforce workforce(cluster.At(0), PatientOptions(), 1, "");
+  ListedWatch watch;
+  watch.stop = [&] { return !watch.steps.empty(); };
+  CHECK(CodeOf([&] { RunGroup(workforce, "", watch); }) == ExitCode::kStopped);
   CHECK(saved == 2);
+}
+
+TEST_CASE("what members of another group say changes nothing") {
+  auto world = MakeLocalWorld(2);
+  PlayedWorker worker(*world[1], [](PlayedWorker& self, const Envelope& envelope) {
+    if (envelope.type != MessageType::kTrainStart) return;
+    const std::uint32_t group = Decode<TrainStart>(envelope).group;
+    self.Say(TrainDone{group + 1, "of another group"});
+    self.Say(TrainFailed{group + 1, static_cast<int>(ExitCode::kBadInput), "of another group"});
+    self.Say(TrainProgressReport{group + 1, "{}"});
+    self.Say(TrainProgressReport{group, "not JSON"});
+    self.Say(Result{1, group, Key{}, "no lease is out"});
+    self.Say(TrainDone{group, "right"});
+  });
+  Workforce workforce(*world[0], PatientOptions(), 1, "");
+  ListedWatch watch;
+  CHECK(RunGroup(workforce, "", watch) == "right");
+  CHECK(watch.steps == std::vector<std::string>{"not JSON"});
+}
+
+TEST_CASE("each attempt talks on a conversation of its own") {
+  auto world = MakeLocalWorld(2);
+  std::vector<std::uint32_t> groups;
+  PlayedWorker worker(*world[1], [&](PlayedWorker& self, const Envelope& envelope) {
+    if (envelope.type != MessageType::kTrainStart) return;
+    groups.push_back(Decode<TrainStart>(envelope).group);
+    if (groups.size() == 1) return self.Say(TrainFailed{groups[0], 1, "once"});
+    self.Say(TrainDone{groups.back(), "right"});
+  });
+  Workforce workforce(*world[0], PatientOptions(), 1, "");
+  ListedWatch watch;
+  CHECK(RunGroup(workforce, "", watch) == "right");
+  workforce.Dismiss();
+  worker.Join();
+  REQUIRE(groups.size() == 2);
+  CHECK(groups[0] > 0);
+  CHECK(groups[1] > groups[0]);
 }
 
 }  // namespace

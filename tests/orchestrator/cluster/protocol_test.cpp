@@ -25,13 +25,13 @@ TEST_CASE("every message comes back as it was sent") {
   CHECK(setup.heartbeat_s == 0.5);
   CHECK(setup.silence_s == 60);
   CHECK(setup.text == "a: 1\n");
-  const BeginPhase begin = RoundTrip(BeginPhase{4, "order"});
-  CHECK(begin.phase == 4);
+  const BeginLeases begin = RoundTrip(BeginLeases{4, "order"});
+  CHECK(begin.lease_run == 4);
   CHECK(begin.order == "order");
-  CHECK(RoundTrip(PhaseReady{5}).phase == 5);
+  CHECK(RoundTrip(ReadyForLeases{5}).lease_run == 5);
   CHECK(RoundTrip(Ack{{1, 1ull << 40}}).leases == std::vector<std::uint64_t>{1, 1ull << 40});
   CHECK(RoundTrip(Heartbeat{9, "{}"}).unacknowledged == 9);
-  CHECK(RoundTrip(EndPhase{6}).phase == 6);
+  CHECK(RoundTrip(EndLeases{6}).lease_run == 6);
   CHECK(RoundTrip(Leave{{2, 3}}).lost == std::vector<int>{2, 3});
   CHECK(RoundTrip(Gone{"disk full"}).what == "disk full");
 }
@@ -39,16 +39,16 @@ TEST_CASE("every message comes back as it was sent") {
 TEST_CASE("leases, results and failures carry lease, phase and key") {
   const Lease lease = RoundTrip(Lease{11, 2, kKey, std::string("a\0b", 3)});
   CHECK(lease.lease == 11);
-  CHECK(lease.phase == 2);
+  CHECK(lease.lease_run == 2);
   CHECK(lease.key == kKey);
   CHECK(lease.payload == std::string("a\0b", 3));
   const Result result = RoundTrip(Result{12, 3, kKey, std::string(100000, 'x')});
   CHECK(result.lease == 12);
   CHECK(result.key == kKey);
   CHECK(result.bytes.size() == 100000);
-  const Failed failed = RoundTrip(Failed{13, 4, kKey, "why"});
+  const LeaseFailed failed = RoundTrip(LeaseFailed{13, 4, kKey, "why"});
   CHECK(failed.lease == 13);
-  CHECK(failed.phase == 4);
+  CHECK(failed.lease_run == 4);
   CHECK(failed.reason == "why");
 }
 
