@@ -51,7 +51,7 @@ ROOMS = {
                            "trainer/collectives", "trainer/optimizer"],
     "trainer/cost": ["schemas/*", "workers/models/*", "workers/compute", "trainer/options", "trainer/collectives",
                      "trainer/model"],
-    "trainer": ["schemas/*", "workers/models/*", "workers/compute", "trainer/*"],
+    "trainer": ["schemas/*", "workers/models/*", "trainer/*"],
 
     "orchestrator/comm": ["schemas/base", "trainer/collectives"],
     "orchestrator/launch": ["schemas/base", "orchestrator/comm"],

@@ -1,19 +1,16 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <vector>
-
-#include "schemas/training_row.h"
+#include "trainer/data/record_layout.h"
 #include "trainer/model/model.h"
-#include "trainer/train.h"
 
 namespace gradus {
 
-using SftRows = std::vector<const SftRow*>;
-using Pairs = std::vector<const PreferencePair*>;
-
-// Tokens the loss of a row is taken over (the first token has no predecessor and never counts).
-std::uint64_t CountTargets(const SftRow& row);
+struct LossOptions {
+  bool tanh = true;        // Scores: tanh of the value head's output, or the raw output.
+  double clip = 0.2;       // Policy gradient: ε of the ratio's range.
+  bool recompute = false;  // See ForwardHidden.
+};
 
 // What one pack adds to a step.
 struct PackLoss {
@@ -22,32 +19,47 @@ struct PackLoss {
   at::Tensor scores;  // Of pairs: see PairScores.
 };
 
-// Masked cross-entropy of the rows as one pack, summed and divided by `targets`: the supervised
-// tokens of the whole step, so that packs and leaves add up to the step's mean. Recompute: see
-// ForwardHidden.
-PackLoss SupervisedLoss(const Model& model, const SftRows& rows, double targets,
-                        bool recompute = false);
+// Kernels: see objectives.h.
 
-// The value head's output after the last token of each side, [2 · pairs], the chosen sides first.
-// The pairs are one pack; what they share is computed once.
-at::Tensor PairScores(const Model& model, const Pairs& pairs, bool recompute = false);
+// Σ weight · -log p of the targets.
+PackLoss TokenCrossEntropy(const Model& model, const RecordLayout& pack, const LossOptions& options,
+                           double divisor);
+
+// PPO's clipped surrogate (Schulman et al. 2017, eq. 7), token by token: with the ratio
+// ρ = p / p_old and the advantage A of each target, Σ weight · -min(ρ A, clamp(ρ, 1 - ε, 1 + ε) A).
+PackLoss ClippedPolicyGradient(const Model& model, const RecordLayout& pack,
+                               const LossOptions& options, double divisor);
+
+// The value head's output at the targets of records with two texts of one target each, [2 · pairs],
+// the chosen sides first.
+at::Tensor PairScores(const Model& model, const RecordLayout& pack, bool recompute = false);
 
 // Pairs of such scores whose chosen side is higher, ties counting half. Waits for the device: not
 // between forward and backward.
 double PairsRight(const at::Tensor& scores);
 
-// What a pair counts in the mean of a step: 1 for bradley_terry; for the objectives on single
-// sides 1 / n_neg of the chosen and 1 / n_pos of the rejected, so that a step counts once however
-// many pairs it stands in.
-double PairCount(PpmObjective objective, const PreferencePair& pair);
+// Both sides of the pairs of a pack, [2 · pairs] each, the chosen ones first.
+struct PairSides {
+  at::Tensor raw;     // PairScores.
+  at::Tensor scores;  // The same or its tanh, as LossOptions say.
+  at::Tensor weights, goals;
+};
+// A scalar: the sum over pairs.
+using PairTerms = at::Tensor (*)(const PairSides& sides);
+// Σ weight · -log σ(r⁺ - r⁻) over pairs, rStar-Math eq. 4.
+at::Tensor BradleyTerryTerms(const PairSides& sides);
+// Σ weight · (r - goal)² over sides: with Q as goals the PQM of rStar-Math's ablation.
+at::Tensor RegressionTerms(const PairSides& sides);
+// Σ weight · -log σ(±raw) over sides, + of the chosen ones: cross-entropy of an outcome.
+at::Tensor OutcomeTerms(const PairSides& sides);
 
-// The pairs' share of a step's loss, their terms divided by `count` (the step's sum of PairCount
-// for a mean, 1 for a sum). With r the raw value or, where `tanh`, its tanh:
-//   bradley_terry  Σ -log σ(r⁺ - r⁻) / (n_pos · n_neg), rStar-Math eq. 4;
-//   pqm            Σ weighted (r - Q)² over both sides, Q the step's mean value from the search
-//                  (the PQM of rStar-Math's ablation); of whole trajectories the outcome ±1;
-//   orm            Σ weighted cross-entropy of σ(value) with the outcome of whole trajectories.
-PackLoss PreferenceLoss(const Model& model, const Pairs& pairs, PpmObjective objective, bool tanh,
-                        double count, bool recompute = false);
+PackLoss PairLoss(PairTerms terms, const Model& model, const RecordLayout& pack,
+                  const LossOptions& options, double divisor);
+// The kernel of two scored positions.
+template <PairTerms terms>
+PackLoss Pairwise(const Model& model, const RecordLayout& pack, const LossOptions& options,
+                  double divisor) {
+  return PairLoss(terms, model, pack, options, divisor);
+}
 
 }  // namespace gradus

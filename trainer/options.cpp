@@ -1,5 +1,7 @@
 #include "trainer/options.h"
 
+#include <string>
+
 #include "schemas/base/error.h"
 #include "schemas/base/settings.h"
 
@@ -26,9 +28,15 @@ void BindOptimizer(Settings& settings, OptimizerOptions& options) {
   settings.Field("final_lr", options.final_lr, {0, 1}, "share of lr that the decay ends at");
 }
 
-}  // namespace
+void BindObjective(Settings& settings, std::string& objective, TrainingRows rows,
+                   const char* comment) {
+  Settings::Choices<std::string> choices;
+  for (const std::string& name : ObjectivesOn(rows)) choices.emplace_back(name, name);
+  settings.Choice("objective", objective, choices, comment);
+}
 
-void Bind(Settings& settings, TrainOptions& options) {
+// What does not depend on the kind of rows.
+void BindTraining(Settings& settings, TrainOptions& options) {
   settings.Section("optimizer", "AdamW and its learning rate",
                    [&](Settings& optimizer) { BindOptimizer(optimizer, options.optimizer); });
   settings.Field("steps", options.steps, {0, kBillion},
@@ -55,14 +63,19 @@ void Bind(Settings& settings, TrainOptions& options) {
                  "steps in a row that may be skipped for a gradient that is not finite");
 }
 
+}  // namespace
+
+void Bind(Settings& settings, TrainOptions& options) {
+  BindTraining(settings, options);
+  BindObjective(settings, options.objective, TrainingRows::kSupervised,
+                "what is minimised over the rows");
+}
+
 void Bind(Settings& settings, PpmTrainOptions& options) {
-  Bind(settings, options.train);
-  settings.Choice("objective", options.objective,
-                  {{"bradley_terry", PpmObjective::kBradleyTerry},
-                   {"pqm", PpmObjective::kPqm},
-                   {"orm", PpmObjective::kOrm}},
-                  "pairwise preference (rStar-Math), regression of Q values, or correctness of "
-                  "whole trajectories");
+  BindTraining(settings, options.train);
+  BindObjective(settings, options.train.objective, TrainingRows::kPairs,
+                "pairwise preference (rStar-Math), regression of Q values, or correctness of "
+                "whole trajectories");
   settings.Choice("normalisation", options.normalisation,
                   {{"mean", PpmNormalisation::kMean}, {"sum", PpmNormalisation::kSum}},
                   "loss averaged over the pairs of a step (paper) or summed (released code)");

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace gradus {
 
@@ -25,8 +27,14 @@ struct OptimizerOptions {
   double final_lr = 0.0;  // Fraction of lr at the last step.
 };
 
+// What the rows hold that an objective learns from, in the order of RecordSource.
+enum class TrainingRows : std::uint8_t { kUnstored, kSupervised, kPairs };
+// Names of the objectives on such rows; the table is in objectives.cpp.
+std::vector<std::string> ObjectivesOn(TrainingRows rows);
+
 // One supervised or preference training run.
 struct TrainOptions {
+  std::string objective = "supervised";  // What is minimised: see objectives.h.
   OptimizerOptions optimizer;
   int steps = 0;  // Optimiser steps; 0: from `epochs`.
   double epochs = 2;
@@ -44,12 +52,11 @@ struct TrainOptions {
 };
 void Bind(Settings& settings, TrainOptions& options);
 
-// How a preference model is trained: see PreferenceLoss.
-enum class PpmObjective : std::uint8_t { kBradleyTerry, kPqm, kOrm };
+// How a preference model is trained.
 enum class PpmNormalisation : std::uint8_t { kMean, kSum };  // paper, released code
 struct PpmTrainOptions {
+  PpmTrainOptions() { train.objective = "bradley_terry"; }
   TrainOptions train;
-  PpmObjective objective = PpmObjective::kBradleyTerry;
   PpmNormalisation normalisation = PpmNormalisation::kMean;
   bool tanh_in_loss =
       true;                // paper: the head's tanh is part of r; released code: raw linear output.

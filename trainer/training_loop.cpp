@@ -12,6 +12,7 @@
 #include "trainer/checkpoint/step_saver.h"
 #include "trainer/cost/compute_bound.h"
 #include "trainer/cost/trainer_memory.h"
+#include "trainer/data/packs.h"
 #include "trainer/gradient_sum.h"
 #include "trainer/optimizer/optimizer_shard.h"
 #include "trainer/step_report.h"
@@ -20,14 +21,14 @@
 namespace gradus {
 namespace {
 
-std::string OrderDigest(const TrainingRun& run) {
-  std::string text = fmt::format("{}seed {}\nmodel {}\n", run.recipe, run.order.seed,
-                                 ModelDigest(run.order.model));
-  const CurriculumStage& stage = run.stage;
+std::string OrderDigest(const TrainingTask& task) {
+  std::string text = fmt::format("{}seed {}\nmodel {}\n", task.recipe, task.order.seed,
+                                 ModelDigest(task.order.model));
+  const CurriculumStage& stage = task.stage;
   text += fmt::format("stage {} {} {}\n", stage.steps, stage.max_level, stage.constant_steps);
-  for (const auto& file : run.order.data) text += "data " + Sha256File(file) + "\n";
+  for (const auto& file : task.order.data) text += "data " + Sha256File(file) + "\n";
   // Which weights are the best depends on what they are measured on.
-  if (run.evaluation.every > 0) text += "held out " + Sha256File(run.order.held_out) + "\n";
+  if (task.evaluation.every > 0) text += "held out " + Sha256File(task.order.held_out) + "\n";
   return Sha256(text);
 }
 
@@ -36,14 +37,6 @@ std::size_t BucketSize(std::size_t parameters) {
   constexpr std::size_t kLargest = std::size_t{1} << 20;  // 4 MiB.
   constexpr std::size_t kBuckets = 16;
   return std::min(kLargest, parameters / kBuckets + 1);
-}
-
-std::uint64_t CountTokens(const StepPlan& step, const Objective& objective) {
-  std::uint64_t tokens = 0;
-  for (const auto& leaf : step.leaves) {
-    for (std::uint32_t row : leaf) tokens += objective.tokens(row);
-  }
-  return tokens;
 }
 
 // Gives the time since the last call to one stretch of a step.
@@ -61,22 +54,21 @@ class Laps {
 
 class Trainer {
  public:
-  Trainer(const TrainingRun& run, StepPlanner& plan, FlatModel& model, const Objective& objective)
-      : run_(run),
-        group_(run.group),
+  Trainer(const TrainingTask& task, StepPlanner& plan, FlatModel& model)
+      : task_(task),
+        group_(task.group),
         plan_(plan),
         model_(model),
-        objective_(objective),
-        layout_(LayOut(model.parameters(), run.options.micro_batches, group_.size(),
+        layout_(LayOut(model.parameters(), task.options.micro_batches, group_.size(),
                        BucketSize(model.parameters()))),
         own_(LeavesOf(group_.rank(), group_.size(), layout_.leaves)),
         optimizer_(model, layout_.shards[std::size_t(group_.rank())]),
         sum_(group_, model, layout_),
         saver_(group_,
-               StepCheckpoints(run.order.checkpoints,
-                               Broadcast(group_, group_.rank() == 0 ? OrderDigest(run) : "", 0)),
+               StepCheckpoints(task.order.checkpoints,
+                               Broadcast(group_, group_.rank() == 0 ? OrderDigest(task) : "", 0)),
                layout_),
-        bound_(SumOverRanks(group_, ComputeBound(group_.device(), run.options.precision))) {}
+        bound_(SumOverRanks(group_, ComputeBound(group_.device(), task.options.precision))) {}
 
   TrainReport Run() {
     if (auto state = saver_.Load(optimizer_, best_)) {
@@ -97,39 +89,20 @@ class Trainer {
  private:
   void Step() {
     seconds_ = {};
-    const StepPlan step = plan_.At(state_.step);
-    const double lr = LearningRate(run_.options.optimizer, run_.stage, state_.step, plan_.steps());
-    const std::uint64_t tokens = CountTokens(step, objective_);
+    const StepPlan rows = plan_.At(state_.step);
+    const double lr =
+        LearningRate(task_.options.optimizer, task_.stage, state_.step, plan_.steps());
     laps_.End(seconds_.rest);
-    const StepOutcome outcome = SumGradient(step);
+    const StepOutcome outcome = SumGradient(rows);
     const bool updated = Update(outcome, lr);
-    if (state_.step == 0) state_.report.first_loss = outcome.loss;
-    state_.report.last_loss = outcome.loss;
-    state_.report.tokens += tokens;
-    ++state_.step;
-    const bool last = state_.step == plan_.steps();
+    const std::uint64_t tokens = Count(rows, outcome);
+    const bool last = state_.step == plan_.steps(), stop = outcome.stop && !last;
     const double held_out = Evaluate(last);
-    const bool stop = outcome.stop && !last;
-    const int every = run_.options.checkpoint_steps;
+    const int every = task_.options.checkpoint_steps;
     if (stop || (every > 0 && state_.step % every == 0 && !last))
       saver_.Save(state_, optimizer_, best_);
     laps_.End(seconds_.rest);
-    if (run_.callbacks.progress) {
-      run_.callbacks.progress({.step = state_.step,
-                               .steps = plan_.steps(),
-                               .loss = outcome.loss,
-                               .lr = lr,
-                               .grad_norm = outcome.norm,
-                               .tokens = state_.report.tokens,
-                               .skipped_steps = state_.report.skipped_steps,
-                               .step_tokens = tokens,
-                               .seconds = seconds_,
-                               .slowest_compute = outcome.slowest_compute,
-                               .flops = outcome.flops,
-                               .bound = bound_,
-                               .pair_accuracy = outcome.right / outcome.pairs,
-                               .held_out_accuracy = held_out});
-    }
+    Tell(outcome, lr, tokens, held_out);
     if (stop) Stop();
     if (!updated) Alarm(outcome);
   }
@@ -137,19 +110,13 @@ class Trainer {
   // Forward and backward of this rank's leaves, then the sum over all ranks'.
   StepOutcome SumGradient(const StepPlan& step) {
     StepReport mine;
-    mine.stop = run_.callbacks.stop && run_.callbacks.stop();
+    mine.stop = task_.callbacks.stop && task_.callbacks.stop();
+    const double divisor = task_.mean ? CountOf(task_.objective.divisor, task_.records, step) : 1.0;
     std::vector<double> losses;
     for (int leaf = own_.first; leaf < own_.last; ++leaf) {
-      LeafResult result;
       sum_.AddLeaf(leaf, [&](const std::function<void()>& last_pass) {
-        const bool empty = step.leaves[std::size_t(leaf)].empty();
-        if (empty) return last_pass();
-        result = objective_.backward(step, leaf, last_pass);
+        losses.push_back(AddLeaf(step.leaves[std::size_t(leaf)], divisor, last_pass, mine));
       });
-      losses.push_back(result.loss);
-      mine.flops += result.flops;
-      mine.right += result.right;
-      mine.pairs += result.pairs;
     }
     laps_.End(seconds_.compute);
     mine.compute_s = seconds_.compute;
@@ -159,6 +126,52 @@ class Trainer {
     mine.squares = SubtreeSums(optimizer_.Squares(gradient_), OwnBlocks(), Blocks());
     mine.saver = saver_.Report();
     laps_.End(seconds_.update);
+    return Exchange(mine);
+  }
+
+  // Adds the gradient of one leaf's share of the step's loss, pack by pack; returns the share.
+  double AddLeaf(const std::vector<std::uint32_t>& rows, double divisor,
+                 const std::function<void()>& last_pass, StepReport& mine) {
+    if (rows.empty()) last_pass();
+    const Model& model = model_.model();
+    const auto packs =
+        PackRecords(task_.records, rows, model.config.rope, PackCapacity(task_.options));
+    double sum = 0;
+    RunPacks(packs, task_.options, last_pass, [&](const Pack& pack) {
+      const RecordLayout layout = Arrange(task_.records, pack, model.config.rope);
+      const PackLoss loss = task_.objective.kernel(model, layout, task_.loss, divisor);
+      loss.value.backward();
+      sum += loss.value.item<double>();
+      mine.flops += loss.flops;
+      if (!loss.scores.defined()) return;
+      mine.right += PairsRight(loss.scores);
+      mine.pairs += double(pack.rows.size());
+    });
+    return sum;
+  }
+
+  // Clips and applies one update; a step that is not finite is skipped and counted.
+  bool Update(const StepOutcome& outcome, double lr) {
+    if (!std::isfinite(outcome.norm) || !std::isfinite(outcome.loss)) {
+      ++state_.report.skipped_steps;
+      ++state_.skipped_in_row;
+      return false;
+    }
+    state_.skipped_in_row = 0;
+    const OptimizerOptions& options = task_.options.optimizer;
+    const bool clip = options.clip > 0 && outcome.norm > options.clip;
+    const std::uint64_t update = std::uint64_t(state_.step) + 1 - state_.report.skipped_steps;
+    optimizer_.Update(gradient_, options, lr, clip ? options.clip / outcome.norm : 1.0, update);
+    laps_.End(seconds_.update);
+    group_.AllGather(layout_, model_.values());
+    laps_.End(seconds_.gather);
+    return true;
+  }
+
+  int Blocks() const { return int((layout_.parameters + kBlock - 1) / kBlock); }
+  LeafRange OwnBlocks() const { return LeavesOf(group_.rank(), group_.size(), Blocks()); }
+
+  StepOutcome Exchange(const StepReport& mine) {
     std::vector<StepReport> reports;
     std::vector<std::string> saver;
     for (const std::string& bytes : group_.Exchange(mine.ToBytes())) {
@@ -170,40 +183,50 @@ class Trainer {
     return Agree(std::move(reports), layout_.leaves, Blocks());
   }
 
-  int Blocks() const { return int((layout_.parameters + kBlock - 1) / kBlock); }
-  LeafRange OwnBlocks() const { return LeavesOf(group_.rank(), group_.size(), Blocks()); }
-
-  // Clips and applies one update; a step that is not finite is skipped and counted.
-  bool Update(const StepOutcome& outcome, double lr) {
-    if (!std::isfinite(outcome.norm) || !std::isfinite(outcome.loss)) {
-      ++state_.report.skipped_steps;
-      ++state_.skipped_in_row;
-      return false;
+  // The step is over; returns its tokens.
+  std::uint64_t Count(const StepPlan& step, const StepOutcome& outcome) {
+    std::uint64_t tokens = 0;
+    for (const auto& leaf : step.leaves) {
+      for (std::uint32_t row : leaf) tokens += TokensOf(task_.records[row]);
     }
-    state_.skipped_in_row = 0;
-    const OptimizerOptions& options = run_.options.optimizer;
-    const bool clip = options.clip > 0 && outcome.norm > options.clip;
-    const std::uint64_t update = std::uint64_t(state_.step) + 1 - state_.report.skipped_steps;
-    optimizer_.Update(gradient_, options, lr, clip ? options.clip / outcome.norm : 1.0, update);
-    laps_.End(seconds_.update);
-    group_.AllGather(layout_, model_.values());
-    laps_.End(seconds_.gather);
-    return true;
+    if (state_.step == 0) state_.report.first_loss = outcome.loss;
+    state_.report.last_loss = outcome.loss;
+    state_.report.tokens += tokens;
+    ++state_.step;
+    return tokens;
+  }
+
+  void Tell(const StepOutcome& outcome, double lr, std::uint64_t tokens, double held_out) const {
+    if (!task_.callbacks.progress) return;
+    task_.callbacks.progress({.step = state_.step,
+                              .steps = plan_.steps(),
+                              .loss = outcome.loss,
+                              .lr = lr,
+                              .grad_norm = outcome.norm,
+                              .tokens = state_.report.tokens,
+                              .skipped_steps = state_.report.skipped_steps,
+                              .step_tokens = tokens,
+                              .seconds = seconds_,
+                              .slowest_compute = outcome.slowest_compute,
+                              .flops = outcome.flops,
+                              .bound = bound_,
+                              .pair_accuracy = outcome.right / outcome.pairs,
+                              .held_out_accuracy = held_out});
   }
 
   void Alarm(const StepOutcome& outcome) {
     const std::string what =
         fmt::format("step {} of {}: loss {} and gradient norm {}: {} steps in a row were skipped",
                     state_.step, plan_.steps(), outcome.loss, outcome.norm, state_.skipped_in_row);
-    if (state_.skipped_in_row > run_.options.max_skipped_steps)
+    if (state_.skipped_in_row > task_.options.max_skipped_steps)
       Fail("{}: lower optimizer.lr, or look at the data; max_skipped_steps is {}", what,
-           run_.options.max_skipped_steps);
-    if (state_.skipped_in_row > 1 && run_.callbacks.alarm) run_.callbacks.alarm(what);
+           task_.options.max_skipped_steps);
+    if (state_.skipped_in_row > 1 && task_.callbacks.alarm) task_.callbacks.alarm(what);
   }
 
   // What was measured after this step, or kNotMeasured.
   double Evaluate(bool last) {
-    const Evaluation& evaluation = run_.evaluation;
+    const Evaluation& evaluation = task_.evaluation;
     if (evaluation.every == 0 || (state_.step % evaluation.every != 0 && !last))
       return kNotMeasured;
     const double value = evaluation.measure();
@@ -234,7 +257,7 @@ class Trainer {
       group_.AllGather(layout_, model_.values());
       state_.report.published_step = state_.best_step;
     }
-    if (run_.options.precision != Precision::kBf16) return;
+    if (task_.options.precision != Precision::kBf16) return;
     const ParameterRange shard = optimizer_.range();
     model_.gradient()
         .narrow(0, std::int64_t(shard.first), std::int64_t(shard.size()))
@@ -244,20 +267,19 @@ class Trainer {
 
   void LogMemory() const {
     const MemoryPlan plan{.parameters = layout_.parameters,
-                          .precision = run_.options.precision,
+                          .precision = task_.options.precision,
                           .shard = layout_.shards[0].size(),
                           .leaves = layout_.leaves,
                           .own = own_,
-                          .best = run_.evaluation.keep == Keep::kBest};
+                          .best = task_.evaluation.keep == Keep::kBest};
     Log("memory of rank 0 of {}: {}; resident {:.1f} MB", group_.size(), Describe(plan),
         ResidentBytes() / 1e6);
   }
 
-  const TrainingRun& run_;
+  const TrainingTask& task_;
   Collectives& group_;
   StepPlanner& plan_;
   FlatModel& model_;
-  const Objective& objective_;
   const GradientLayout layout_;
   const LeafRange own_;
   OptimizerShard optimizer_;
@@ -273,18 +295,17 @@ class Trainer {
 
 }  // namespace
 
-TrainReport RunTraining(const TrainingRun& run, StepPlanner& plan, FlatModel& model,
-                        const Objective& objective) {
-  return Trainer(run, plan, model, objective).Run();
+TrainReport StepToTheEnd(const TrainingTask& task, StepPlanner& plan, FlatModel& model) {
+  return Trainer(task, plan, model).Run();
 }
 
-void PublishModel(const TrainingRun& run, FlatModel& model) {
-  model.Settle(run.options.precision == Precision::kBf16);
-  if (run.group.rank() == 0) {
-    SaveModel(model.model(), run.order.output, run.order.model);
-    StepCheckpoints(run.order.checkpoints, {}).Clear();
+void PublishModel(const TrainingTask& task, FlatModel& model) {
+  model.Settle(task.options.precision == Precision::kBf16);
+  if (task.group.rank() == 0) {
+    SaveModel(model.model(), task.order.output, task.order.model);
+    StepCheckpoints(task.order.checkpoints, {}).Clear();
   }
-  Barrier(run.group);
+  Barrier(task.group);
 }
 
 }  // namespace gradus

@@ -1,30 +1,16 @@
 #pragma once
-#include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "trainer/collectives/collectives.h"
 #include "trainer/data/step_plan.h"
+#include "trainer/losses.h"
 #include "trainer/model/flat_model.h"
+#include "trainer/objectives.h"
 #include "trainer/train.h"
 
 namespace gradus {
-
-// One leaf's share of a step.
-struct LeafResult {
-  double loss = 0;
-  double flops = 0;             // See TrainingFlops.
-  double right = 0, pairs = 0;  // See PairsRight; 0 without pairs.
-};
-
-// What is minimised. `backward` adds the gradient of one leaf's share of the step's loss to the
-// model's gradient buffer by autograd, in one or several passes, and calls `last_pass` before the
-// last of them; `tokens` counts the real tokens of a row.
-struct Objective {
-  std::function<LeafResult(const StepPlan& step, int leaf, const std::function<void()>& last_pass)>
-      backward;
-  std::function<std::uint64_t(std::uint32_t row)> tokens;
-};
 
 // A measurement of the model during training; larger is better, NaN says nothing. `measure` is
 // called on all ranks at the same step and returns the same number on each.
@@ -34,25 +20,28 @@ struct Evaluation {
   Keep keep = Keep::kLast;
 };
 
-// One training run on one rank.
-struct TrainingRun {
+// What a training is about, on one rank.
+struct TrainingTask {
   const TrainOrder& order;
   const TrainOptions& options;
   const CurriculumStage& stage;
   Collectives& group;
   const TrainCallbacks& callbacks;
   std::string recipe;  // Kind and all options as text: part of the order's digest.
+  const Objective& objective;
+  const std::vector<Record>& records;
+  LossOptions loss;
+  bool mean = true;  // The loss of a step is divided by the objective's count.
   Evaluation evaluation = {};
 };
 
 // Steps the model to the end of the plan, resuming from the newest step checkpoint of the same
 // order. Every rank ends with the same weights. Throws Error(kStopped) after a checkpoint when any
 // rank is asked to stop, and Error when max_skipped_steps in a row had no finite gradient.
-TrainReport RunTraining(const TrainingRun& run, StepPlanner& plan, FlatModel& model,
-                        const Objective& objective);
+TrainReport StepToTheEnd(const TrainingTask& task, StepPlanner& plan, FlatModel& model);
 
 // Publishes the trained model (rank 0), then deletes the step checkpoints. Returns on every rank
 // once it is there; the model is in fp32 and host memory afterwards.
-void PublishModel(const TrainingRun& run, FlatModel& model);
+void PublishModel(const TrainingTask& task, FlatModel& model);
 
 }  // namespace gradus

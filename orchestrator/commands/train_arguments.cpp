@@ -1,5 +1,8 @@
 #include "orchestrator/commands/train_arguments.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,9 +16,9 @@ namespace {
 bool HasPpmFlags(const TrainArguments& a) {
   const PpmTrainOptions& given = a.options;
   const PpmTrainOptions usual;
-  return !a.held_out.empty() || given.objective != usual.objective ||
-         given.normalisation != usual.normalisation || given.tanh_in_loss != usual.tanh_in_loss ||
-         given.eval_steps != usual.eval_steps || given.keep != usual.keep;
+  return !a.held_out.empty() || given.normalisation != usual.normalisation ||
+         given.tanh_in_loss != usual.tanh_in_loss || given.eval_steps != usual.eval_steps ||
+         given.keep != usual.keep;
 }
 
 template <class E>
@@ -37,6 +40,10 @@ void AddChoice(CLI::App& command, const std::string& flag, E& value, const std::
       ->default_str(usual);
 }
 
+std::string Listed(TrainingRows rows) {
+  return fmt::format("{}", fmt::join(ObjectivesOn(rows), ", "));
+}
+
 // How JSON lines become rows.
 void AddRowFlags(CLI::App& command, JsonRowOptions& rows) {
   command.add_option("--template", rows.prompt,
@@ -52,10 +59,9 @@ void AddRowFlags(CLI::App& command, JsonRowOptions& rows) {
 // What is minimised, and how a pass over rows is computed.
 void AddLossFlags(CLI::App& command, TrainArguments& arguments) {
   PpmTrainOptions& ppm = arguments.options;
-  AddChoice(command, "--objective", ppm.objective, "ppm: what is learned from pairs",
-            {{"bradley_terry", PpmObjective::kBradleyTerry},
-             {"pqm", PpmObjective::kPqm},
-             {"orm", PpmObjective::kOrm}});
+  command.add_option("--objective", arguments.objective,
+                     fmt::format("what is minimised; sft: {}; ppm: {}",
+                                 Listed(TrainingRows::kSupervised), Listed(TrainingRows::kPairs)));
   command.add_flag_callback(
       "--raw-scores", [&ppm] { ppm.tanh_in_loss = false; }, "ppm: no tanh in the loss");
   command.add_flag_callback(
@@ -131,6 +137,13 @@ void AddRunFlags(CLI::App& command, TrainArguments& arguments) {
 
 }  // namespace
 
+PpmTrainOptions TrainArguments::Options() const {
+  PpmTrainOptions chosen = options;
+  if (IsSft()) chosen.train.objective = TrainOptions().objective;
+  if (!objective.empty()) chosen.train.objective = objective;
+  return chosen;
+}
+
 bool IsJsonLines(const fs::path& data) { return data.extension() == ".jsonl"; }
 
 void AddTrainFlags(CLI::App& command, TrainArguments& arguments) {
@@ -159,8 +172,12 @@ void AddTrainFlags(CLI::App& command, TrainArguments& arguments) {
 
 void CheckFlags(const TrainArguments& a) {
   if (a.IsSft() && HasPpmFlags(a))
-    Fail(
-        "--held-out, --objective, --sum, --raw-scores, --eval-steps and --keep are for --kind ppm");
+    Fail("--held-out, --sum, --raw-scores, --eval-steps and --keep are for --kind ppm");
+  const auto rows = a.IsSft() ? TrainingRows::kSupervised : TrainingRows::kPairs;
+  const std::vector<std::string> objectives = ObjectivesOn(rows);
+  if (std::find(objectives.begin(), objectives.end(), a.Options().train.objective) ==
+      objectives.end())
+    Fail("--objective {}: --kind {} knows {}", a.objective, a.kind, Listed(rows));
   if (!a.IsSft()) CheckOptions(a.options);
   CheckOptions(a.rows);
   const JsonRowOptions usual;

@@ -13,6 +13,7 @@ namespace gradus {
 // What `gradus train` is asked for.
 struct TrainArguments {
   std::string model, held_out, output, log, kind = "sft";
+  std::string objective;  // "": the usual one of the kind.
   std::vector<std::string> data;
   JsonRowOptions rows;
   PpmTrainOptions options;
@@ -22,6 +23,8 @@ struct TrainArguments {
   bool json = false;
 
   bool IsSft() const { return kind == "sft"; }
+  // `options` with the objective.
+  PpmTrainOptions Options() const;
   // Rows made of JSON lines and step checkpoints, until the model is published.
   fs::path Work() const { return output + ".training"; }
 };

@@ -21,6 +21,7 @@
 #include "schemas/base/log.h"
 #include "schemas/training_row.h"
 #include "trainer/data/rows.h"
+#include "trainer/objectives.h"
 #include "trainer/train.h"
 #include "workers/models/hf_folder.h"
 #include "workers/models/tokenizer/tokenizer.h"
@@ -57,15 +58,11 @@ void Prepare(const TrainArguments& a) {
       (a.IsSft() ? ConvertSftRows : ConvertPairs)(a.data[i], tokenizer, a.rows, order.data[i]);
   }
   if (IsJsonLines(a.held_out)) ConvertPairs(a.held_out, tokenizer, a.rows, order.held_out);
-  const int max_tokens = a.options.train.max_tokens;
-  if (a.IsSft()) {
-    const auto rows = LoadSftRows(order.data, config, max_tokens);
-    RequireRows(rows.rows.size(), rows.dropped, order.data);
-  } else {
-    const auto pairs = LoadPairs(order.data, config, max_tokens);
-    RequireRows(pairs.rows.size(), pairs.dropped, order.data);
-    if (!order.held_out.empty()) LoadPairs({order.held_out}, config, max_tokens);
-  }
+  const TrainOptions train = a.Options().train;
+  const RecordSource& source = FindObjective(train.objective).records;
+  const auto data = LoadRecords(source, order.data, config, train.max_tokens);
+  RequireRows(data.records.size(), data.dropped, order.data);
+  if (!order.held_out.empty()) LoadRecords(source, {order.held_out}, config, train.max_tokens);
 }
 
 // Progress lines, each about the steps since the one before; and the rate from the second step on:
@@ -149,10 +146,11 @@ int TrainAsMember(const TrainArguments& a, Transport& transport) {
   }
   try {
     GroupLink link(transport, 1, members);
-    const TrainOptions& options = a.options.train;
+    const PpmTrainOptions ppm = a.Options();
+    const TrainOptions& options = ppm.train;
     const auto group = MakeCollectives(link, options, a.deadline_s);
     const TrainReport report = a.IsSft() ? TrainPolicy(OrderOf(a), options, {}, *group, callbacks)
-                                         : TrainPpm(OrderOf(a), a.options, *group, callbacks);
+                                         : TrainPpm(OrderOf(a), ppm, *group, callbacks);
     if (!speaks) return static_cast<int>(ExitCode::kDone);
     fs::remove_all(a.Work());
     PrintReport(a, report, transport.size(), shown.Rate());

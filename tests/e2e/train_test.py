@@ -243,7 +243,7 @@ def check_input(folder, model):
     cases = [("no/such/model", ["--model", "no/such/model"]), ("bad.jsonl:2", ["--data", str(folder / "bad.jsonl")]),
              ("empty.jsonl: the file is empty", ["--data", str(folder / "empty.jsonl")]),
              ("no/such.jsonl", ["--data", "no/such.jsonl"]), ("must have {prompt} in it", ["--template", "Q"]),
-             ("are for --kind ppm", ["--eval-steps", "3"])]
+             ("are for --kind ppm", ["--eval-steps", "3"]), ("--kind sft knows supervised", ["--objective", "pqm"])]
     for ranks in (1, 2):
         for expected, flags in cases:
             training = Training(folder, model, "refused")

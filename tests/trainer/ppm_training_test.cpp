@@ -70,9 +70,9 @@ TEST_CASE("Regression of Q values and correctness of trajectories order held-out
     return pairs;
   };
   const Workplace place(planted(400, 1), planted(100, 99));
-  for (const PpmObjective objective : {PpmObjective::kPqm, PpmObjective::kOrm}) {
+  for (const char* objective : {"pqm", "orm"}) {
     PpmTrainOptions options = Options(120);
-    options.objective = objective;
+    options.train.objective = objective;
     const TrainReport report = TrainPpm(place.order, options, *MakeSoloCollectives(), {});
     CHECK(report.pair_accuracy >= 0.95);
     CHECK(report.last_loss < 0.5 * report.first_loss);
@@ -82,7 +82,7 @@ TEST_CASE("Regression of Q values and correctness of trajectories order held-out
 TEST_CASE("An outcome model trains on whole trajectories alone, and says so when there are none") {
   auto pairs = RandomPairs(3, 1);
   PpmTrainOptions options = Options(2);
-  options.objective = PpmObjective::kOrm;
+  options.train.objective = "orm";
   try {
     TrainPpm(Workplace(pairs, {}).order, options, *MakeSoloCollectives(), {});
     FAIL("trained on steps");
@@ -107,16 +107,15 @@ TEST_CASE("An outcome model trains on whole trajectories alone, and says so when
 
 TEST_CASE("A mean over a step does not depend on how many pairs it has; a sum does") {
   auto pairs = RandomPairs(1, 1);
-  const auto first_loss = [&](PpmObjective objective, PpmNormalisation normalisation, int batch) {
+  const auto first_loss = [&](const char* objective, PpmNormalisation normalisation, int batch) {
     pairs[0].final_step = true;
     PpmTrainOptions options = Options(1);
-    options.objective = objective;
+    options.train.objective = objective;
     options.normalisation = normalisation;
     options.train.batch = batch;
     return TrainPpm(Workplace(pairs, {}).order, options, *MakeSoloCollectives(), {}).first_loss;
   };
-  for (const PpmObjective objective :
-       {PpmObjective::kBradleyTerry, PpmObjective::kPqm, PpmObjective::kOrm}) {
+  for (const char* objective : {"bradley_terry", "pqm", "orm"}) {
     const double mean = first_loss(objective, PpmNormalisation::kMean, 1);
     CHECK(first_loss(objective, PpmNormalisation::kMean, 4) == doctest::Approx(mean));
     const double sum = first_loss(objective, PpmNormalisation::kSum, 1);

@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "schemas/base/error.h"
-#include "trainer/data/pair_layout.h"
 
 namespace gradus {
 namespace {
@@ -72,31 +71,28 @@ std::vector<Rows> FirstFitDecreasing(const std::vector<std::int64_t>& sizes,
   return packs;
 }
 
-std::vector<Pack> PackRows(const std::vector<SftRow>& rows, const Rows& picked,
-                           std::int64_t capacity) {
+std::vector<Pack> PackRecords(const std::vector<Record>& records, const Rows& picked,
+                              const RopeConfig& rope, std::int64_t capacity) {
+  std::map<std::vector<std::int32_t>, Rows> by_prefix;
   std::vector<Pack> parts;
   for (std::uint32_t row : picked) {
-    parts.push_back({{row}, std::int64_t(rows[row].tokens.size())});
+    if (records[row].IsSingle()) {
+      parts.push_back({{row}, std::int64_t(records[row].texts[0].tokens.size())});
+    } else {
+      by_prefix[records[row].prefix].push_back(row);
+    }
   }
-  return Join(parts, capacity);
-}
-
-std::vector<Pack> PackPairs(const std::vector<PreferencePair>& pairs, const Rows& picked,
-                            const RopeConfig& rope, std::int64_t capacity) {
-  std::map<std::vector<std::int32_t>, Rows> by_prefix;
-  for (std::uint32_t row : picked) by_prefix[pairs[row].prefix].push_back(row);
-  std::vector<Pack> parts;
   for (const auto& [prefix, rows] : by_prefix) {
-    PairLayout layout(rope);
+    RecordLayout layout(rope);
     Pack part;
     for (std::uint32_t row : rows) {
-      PairLayout longer = layout;
-      longer.Add(pairs[row]);
+      RecordLayout longer = layout;
+      longer.Add(records[row]);
       if (!part.rows.empty() && longer.tokens().size() > capacity) {
         parts.push_back(std::move(part));
         part = {};
-        longer = PairLayout(rope);
-        longer.Add(pairs[row]);
+        longer = RecordLayout(rope);
+        longer.Add(records[row]);
       }
       part.rows.push_back(row);
       part.tokens = longer.tokens().size();
@@ -105,6 +101,12 @@ std::vector<Pack> PackPairs(const std::vector<PreferencePair>& pairs, const Rows
     parts.push_back(std::move(part));
   }
   return Join(parts, capacity);
+}
+
+RecordLayout Arrange(const std::vector<Record>& records, const Pack& pack, const RopeConfig& rope) {
+  RecordLayout layout(rope);
+  for (std::uint32_t row : pack.rows) layout.Add(records[row]);
+  return layout;
 }
 
 void RunPacks(const std::vector<Pack>& packs, const TrainOptions& options,

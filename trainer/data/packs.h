@@ -3,9 +3,8 @@
 #include <functional>
 #include <vector>
 
-#include "schemas/training_row.h"
+#include "trainer/data/record_layout.h"
 #include "trainer/options.h"
-#include "workers/models/rope.h"
 
 namespace gradus {
 
@@ -24,14 +23,14 @@ std::int64_t PackCapacity(const TrainOptions& options);
 std::vector<std::vector<std::uint32_t>> FirstFitDecreasing(const std::vector<std::int64_t>& sizes,
                                                            std::int64_t capacity);
 
-// The picked rows of `rows` in packs.
-std::vector<Pack> PackRows(const std::vector<SftRow>& rows,
-                           const std::vector<std::uint32_t>& picked, std::int64_t capacity);
+// The picked records in packs. Those with one prefix come into one pack as far as they fit: it is
+// computed once for all.
+std::vector<Pack> PackRecords(const std::vector<Record>& records,
+                              const std::vector<std::uint32_t>& picked, const RopeConfig& rope,
+                              std::int64_t capacity);
 
-// Pairs with one prefix come into one pack as far as they fit: it is computed once for all.
-std::vector<Pack> PackPairs(const std::vector<PreferencePair>& pairs,
-                            const std::vector<std::uint32_t>& picked, const RopeConfig& rope,
-                            std::int64_t capacity);
+// The records of a pack for one forward pass.
+RecordLayout Arrange(const std::vector<Record>& records, const Pack& pack, const RopeConfig& rope);
 
 // Calls `compute` for one pack after another, `before_last` (if any) before the last. When memory
 // runs out in one, throws Error that names the pack, its tokens and the options that lower its

@@ -1,8 +1,6 @@
 #include "trainer/data/rows.h"
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -16,16 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 using Tokens = std::vector<std::int32_t>;
 
-// The number in "3" or "Level 3"; a row without one is never easy.
-int LevelOf(const std::string& text) {
-  constexpr int kNever = std::numeric_limits<int>::max();
-  const std::size_t at = text.find_first_of("0123456789");
-  if (at == std::string::npos) return kNever;
-  int level = kNever;
-  std::from_chars(text.data() + at, text.data() + text.size(), level);
-  return level;
-}
-
 void CheckTokens(const Tokens& tokens, const ModelConfig& config, const fs::path& file,
                  std::size_t row) {
   for (std::int32_t token : tokens) {
@@ -36,51 +24,38 @@ void CheckTokens(const Tokens& tokens, const ModelConfig& config, const fs::path
   }
 }
 
-void CheckRow(const SftRow& row, const ModelConfig& config, const fs::path& file,
-              std::size_t index) {
-  if (row.mask.size() != row.tokens.size()) {
-    Fail("row {} of {}: {} tokens but {} mask values", index, file.string(), row.tokens.size(),
-         row.mask.size());
-  }
-  CheckTokens(row.tokens, config, file, index);
+void CheckRow(const SftRow& row, const fs::path& file, std::size_t index) {
+  if (row.mask.size() == row.tokens.size()) return;
+  Fail("row {} of {}: {} tokens but {} mask values", index, file.string(), row.tokens.size(),
+       row.mask.size());
 }
 
-void CheckRow(const PreferencePair& pair, const ModelConfig& config, const fs::path& file,
-              std::size_t index) {
-  for (const Tokens* tokens : {&pair.prefix, &pair.chosen, &pair.rejected})
-    CheckTokens(*tokens, config, file, index);
+void CheckRow(const PreferencePair& pair, const fs::path& file, std::size_t index) {
   if (pair.n_pos == 0 || pair.n_neg == 0)
     Fail("row {} of {}: a pair of an empty side", index, file.string());
 }
 
-// Tokens of the longest text of a row.
-std::size_t LengthOf(const SftRow& row) { return row.tokens.size(); }
-std::size_t LengthOf(const PreferencePair& pair) {
-  return pair.prefix.size() + std::max(pair.chosen.size(), pair.rejected.size());
+bool HasLesson(const Record& record) {
+  return std::none_of(record.texts.begin(), record.texts.end(),
+                      [](const TrainingText& text) { return text.targets.empty(); });
 }
 
-bool HasLesson(const SftRow& row) {
-  return std::find(row.mask.begin() + std::min<std::ptrdiff_t>(1, std::ptrdiff_t(row.mask.size())),
-                   row.mask.end(), 1) != row.mask.end();
-}
-
-bool HasLesson(const PreferencePair& pair) {
-  return !pair.prefix.empty() || (!pair.chosen.empty() && !pair.rejected.empty());
-}
-
-template <class Row, class Read>
-FittingRows<Row> LoadRows(const std::vector<fs::path>& files, const ModelConfig& config,
-                          int max_tokens, Read read) {
+template <class Row>
+FittingRecords Load(const std::vector<fs::path>& files, const ModelConfig& config, int max_tokens,
+                    std::vector<Row> (*read)(const fs::path&), Record (*record_of)(const Row&)) {
   const auto limit = std::size_t(std::min(max_tokens, config.max_positions));
-  FittingRows<Row> result;
+  FittingRecords result;
   for (const fs::path& file : files) {
-    std::vector<Row> rows = read(file);
+    const std::vector<Row> rows = read(file);
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      CheckRow(rows[i], config, file, i);
-      if (LengthOf(rows[i]) > limit || !HasLesson(rows[i])) {
+      CheckRow(rows[i], file, i);
+      Record record = record_of(rows[i]);
+      CheckTokens(record.prefix, config, file, i);
+      for (const TrainingText& text : record.texts) CheckTokens(text.tokens, config, file, i);
+      if (LongestOf(record) > limit || !HasLesson(record)) {
         ++result.dropped;
       } else {
-        result.rows.push_back(std::move(rows[i]));
+        result.records.push_back(std::move(record));
       }
     }
   }
@@ -89,32 +64,26 @@ FittingRows<Row> LoadRows(const std::vector<fs::path>& files, const ModelConfig&
 
 }  // namespace
 
-FittingRows<SftRow> LoadSftRows(const std::vector<fs::path>& files, const ModelConfig& config,
-                                int max_tokens) {
-  return LoadRows<SftRow>(files, config, max_tokens, ReadSftRows);
+FittingRecords LoadRecords(const RecordSource& source, const std::vector<fs::path>& files,
+                           const ModelConfig& config, int max_tokens) {
+  if (const auto* of_row = std::get_if<Record (*)(const SftRow&)>(&source))
+    return Load<SftRow>(files, config, max_tokens, ReadSftRows, *of_row);
+  const auto* of_pair = std::get_if<Record (*)(const PreferencePair&)>(&source);
+  Require(of_pair != nullptr, "no file holds the rows of this objective");
+  return Load<PreferencePair>(files, config, max_tokens, ReadPairs, *of_pair);
 }
 
-FittingRows<PreferencePair> LoadPairs(const std::vector<fs::path>& files, const ModelConfig& config,
-                                      int max_tokens) {
-  return LoadRows<PreferencePair>(files, config, max_tokens, ReadPairs);
-}
-
-std::vector<RowShape> ShapesOf(const std::vector<SftRow>& rows) {
-  std::vector<RowShape> shapes;
-  for (const SftRow& row : rows) {
-    const int group = int(shapes.size());
-    shapes.push_back({LevelOf(row.level), group, 0, int(row.tokens.size())});
-  }
-  return shapes;
-}
-
-std::vector<RowShape> ShapesOf(const std::vector<PreferencePair>& pairs) {
+std::vector<RowShape> ShapesOf(const std::vector<Record>& records) {
   std::map<Tokens, int> groups;
   std::vector<RowShape> shapes;
-  for (const PreferencePair& pair : pairs) {
-    const int group = groups.try_emplace(pair.prefix, int(groups.size())).first->second;
-    shapes.push_back(
-        {0, group, int(pair.prefix.size()), int(pair.chosen.size() + pair.rejected.size())});
+  int next = 0;
+  for (const Record& record : records) {
+    const int group =
+        record.IsSingle() ? next : groups.try_emplace(record.prefix, next).first->second;
+    next += group == next;
+    const auto shared = int(record.prefix.size());
+    const auto own = int(TokensOf(record) - record.texts.size() * record.prefix.size());
+    shapes.push_back({record.level, group, shared, own});
   }
   return shapes;
 }

@@ -3,29 +3,26 @@
 #include <filesystem>
 #include <vector>
 
-#include "schemas/training_row.h"
+#include "trainer/data/record.h"
 #include "trainer/data/step_plan.h"
 #include "workers/models/model_config.h"
 
 namespace gradus {
 
-// Rows that fit the model, and how many did not: too long, or without anything to learn.
-template <class Row>
-struct FittingRows {
-  std::vector<Row> rows;
+// Records that fit the model, and how many did not: too long, or without anything to learn.
+struct FittingRecords {
+  std::vector<Record> records;
   std::uint64_t dropped = 0;
 };
 
-// Both read the files in order and throw Error naming file and row when a token is outside the
-// vocabulary or a mask does not match its tokens.
-FittingRows<SftRow> LoadSftRows(const std::vector<std::filesystem::path>& files,
-                                const ModelConfig& config, int max_tokens);
-FittingRows<PreferencePair> LoadPairs(const std::vector<std::filesystem::path>& files,
-                                      const ModelConfig& config, int max_tokens);
+// Reads the rows of the files in order, as `source` turns them into records. Throws Error naming
+// file and row when a token is outside the vocabulary or a mask does not match its tokens.
+FittingRecords LoadRecords(const RecordSource& source,
+                           const std::vector<std::filesystem::path>& files,
+                           const ModelConfig& config, int max_tokens);
 
-// For the planner: pairs with one prefix are one group.
-std::vector<RowShape> ShapesOf(const std::vector<SftRow>& rows);
-std::vector<RowShape> ShapesOf(const std::vector<PreferencePair>& pairs);
+// For the planner: records with one prefix are one group.
+std::vector<RowShape> ShapesOf(const std::vector<Record>& records);
 
 // Says how many rows were left out and why, if any were.
 void TellDropped(std::uint64_t dropped, const ModelConfig& config, int max_tokens);

@@ -146,11 +146,6 @@ at::Tensor Logits(const Model& model, const at::Tensor& hidden) {
   return at::linear(hidden, model.lm_head);
 }
 
-at::Tensor TokenLoss(const Model& model, const at::Tensor& hidden, const at::Tensor& targets,
-                     double weight) {
-  return CrossEntropySum(hidden, model.lm_head, targets, weight);
-}
-
 at::Tensor RawValues(const Model& model, const at::Tensor& hidden) {
   Require(model.has_value_head(), "RawValues: this model has no value head");
   return at::linear(hidden, model.value_weight, model.value_bias).squeeze(-1);

@@ -10,15 +10,10 @@
 #include "workers/models/folder_weights.h"
 #include "workers/models/folder_writer.h"
 #include "workers/models/safetensors.h"
+#include "workers/models/value_head.h"
 
 namespace gradus {
 namespace {
-
-at::Tensor ToTensor(const StoredTensor& stored, const std::string& name) {
-  at::Tensor tensor = at::empty(stored.shape, at::kFloat);
-  CopyToFloat(stored, name, tensor.data_ptr<float>());
-  return tensor;
-}
 
 // Where a model keeps a parameter.
 at::Tensor& Place(Model& model, const ParameterShape& parameter) {
@@ -65,19 +60,6 @@ at::Tensor& Place(Model& model, const ParameterShape& parameter) {
   }
 }
 
-void LoadValueHead(Model& model, const std::filesystem::path& path) {
-  const SafetensorsFile file(path);
-  const auto get = [&](const char* name, const std::vector<std::int64_t>& shape) {
-    const auto found = file.tensors().find(name);
-    if (found == file.tensors().end() || found->second.shape != shape) {
-      Fail("{}: {} is missing or has the wrong shape", path.string(), name);
-    }
-    return ToTensor(found->second, name);
-  };
-  model.value_weight = get(kValueWeightName, {1, model.config.hidden_size});
-  model.value_bias = get(kValueBiasName, {1});
-}
-
 FloatTensor View(const std::string& name, const at::Tensor& tensor) {
   Require(tensor.is_contiguous() && tensor.scalar_type() == at::kFloat && tensor.device().is_cpu(),
           "SaveModel needs contiguous float32 tensors in host memory");
@@ -92,12 +74,14 @@ Model LoadModel(const std::filesystem::path& folder) {
   model.layers.resize(static_cast<std::size_t>(model.config.num_layers));
   const FolderWeights weights(folder);
   for (const ParameterShape& parameter : DecoderParameters(model.config)) {
-    Place(model, parameter) =
-        ToTensor(weights.Get(parameter.name, parameter.shape), parameter.name);
+    at::Tensor& tensor = Place(model, parameter) = at::empty(parameter.shape, at::kFloat);
+    CopyToFloat(weights.Get(parameter.name, parameter.shape), parameter.name,
+                tensor.mutable_data_ptr<float>());
   }
   if (model.config.tie_embeddings) model.lm_head = model.embedding;
-  if (std::filesystem::exists(folder / kValueHeadFile)) {
-    LoadValueHead(model, folder / kValueHeadFile);
+  if (const auto head = ReadValueHead(folder, model.config.hidden_size)) {
+    model.value_weight = at::tensor(head->weight).unsqueeze(0);
+    model.value_bias = at::tensor({head->bias});
   }
   return model;
 }

@@ -58,10 +58,6 @@ std::vector<std::pair<std::string, at::Tensor>> NamedParameters(const Model& mod
 at::Tensor ForwardHidden(const Model& model, const PackedTokens& pack, bool recompute = false);
 // [N, hidden] → [N, vocab].
 at::Tensor Logits(const Model& model, const at::Tensor& hidden);
-// `weight` times the summed cross-entropy of the next tokens `targets` (int64 [N]) after hidden [N,
-// hidden]; the logits never exist all at once.
-at::Tensor TokenLoss(const Model& model, const at::Tensor& hidden, const at::Tensor& targets,
-                     double weight);
 // [N, hidden] → [N]: raw linear head output, no tanh.
 at::Tensor RawValues(const Model& model, const at::Tensor& hidden);
 

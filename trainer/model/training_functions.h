@@ -11,6 +11,7 @@ namespace gradus {
 
 // Differentiable pieces of a decoder over packed tokens. Float32 on CPU runs gradus's own kernels,
 // anything else ATen's; both give the same numbers up to rounding.
+inline bool HasKernels(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
 
 // x / rms(x) · weight over the last dimension.
 at::Tensor NormRows(const at::Tensor& x, const at::Tensor& weight, double eps);
@@ -32,11 +33,5 @@ using PackLayoutPtr = c10::intrusive_ptr<PackLayout>;
 at::Tensor PackedAttention(const at::Tensor& queries, const at::Tensor& keys,
                            const at::Tensor& values, const PackLayoutPtr& layout,
                            const AttentionShape& shape);
-
-// Σ weight · -log softmax(hidden · headᵀ)[target] over the rows of hidden [rows, size], a scalar in
-// float32 at least. Logits exist for a few hundred rows at a time; the gradient is computed along
-// with the loss. targets: int64 [rows].
-at::Tensor CrossEntropySum(const at::Tensor& hidden, const at::Tensor& head,
-                           const at::Tensor& targets, double weight);
 
 }  // namespace gradus

@@ -31,21 +31,10 @@ GRADUS_INLINE void NormalizeRow(const float* gradient, const float* x, const flo
 
 }  // namespace
 
-GRADUS_CLONES
 void NormalizeRows(const float* x, const float* weight, double eps, std::int64_t rows, int size,
                    float* out, float* inverse) {
-  for (std::int64_t r = 0; r < rows; ++r, x += size, out += size) {
-    Lanes squares = Splat(0);
-    int i = 0;
-    for (; i + 8 <= size; i += 8) squares += Load(x + i) * Load(x + i);
-    float sum = SumLanes(squares);
-    for (; i < size; ++i) sum += x[i] * x[i];
-    const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(sum) / size + eps));
-    for (i = 0; i + 8 <= size; i += 8) {
-      Store(out + i, Load(x + i) * Splat(scale) * Load(weight + i));
-    }
-    for (; i < size; ++i) out[i] = x[i] * scale * weight[i];
-    inverse[r] = scale;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    inverse[r] = RmsNorm(x + r * size, weight, eps, size, out + r * size);
   }
 }
 
@@ -93,14 +82,19 @@ void GateRowsBackward(const float* gradient, const float* gate, std::int64_t gat
 }
 
 GRADUS_CLONES
-double CrossEntropyRow(float* logits, int size, std::int64_t target, double weight) {
+RowSoftmax SoftmaxRow(float* logits, int size, std::int64_t target) {
   const float most = Maximum(logits, size);
   const double of_target = static_cast<double>(logits[target]) - static_cast<double>(most);
   const double sum = ExpSum(logits, most, 1.0f, size, logits);
+  return {sum, of_target - std::log(sum)};
+}
+
+GRADUS_CLONES
+void CrossEntropyGradientRow(float* numerators, int size, std::int64_t target, double weight,
+                             double sum) {
   const auto scale = static_cast<float>(weight / sum);
-  for (int i = 0; i < size; ++i) logits[i] *= scale;
-  logits[target] -= static_cast<float>(weight);
-  return weight * (std::log(sum) - of_target);
+  for (int i = 0; i < size; ++i) numerators[i] *= scale;
+  numerators[target] -= static_cast<float>(weight);
 }
 
 }  // namespace gradus

@@ -21,8 +21,14 @@ void GateRowsBackward(const float* gradient, const float* gate, std::int64_t gat
                       const float* up, std::int64_t up_stride, std::int64_t rows, int size,
                       float* dgate, float* dup);
 
-// Replaces the logits of one row by the gradient of `weight` times their cross-entropy with
-// `target`; returns that loss.
-double CrossEntropyRow(float* logits, int size, std::int64_t target, double weight);
+// The softmax of one row: numerators e^(logit - largest logit) take the place of the logits.
+struct RowSoftmax {
+  double sum;       // Of the numerators.
+  double log_prob;  // Of the target.
+};
+RowSoftmax SoftmaxRow(float* logits, int size, std::int64_t target);
+// Replaces such numerators by the gradient of `weight` times the target's cross-entropy.
+void CrossEntropyGradientRow(float* numerators, int size, std::int64_t target, double weight,
+                             double sum);
 
 }  // namespace gradus

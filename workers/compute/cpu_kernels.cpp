@@ -180,7 +180,7 @@ void Multiply(const float* x, int x_stride, int rows, const PackedMatrix& weight
 }
 
 GRADUS_CLONES
-void RmsNorm(const float* x, const float* weight, double eps, int size, float* out) {
+float RmsNorm(const float* x, const float* weight, double eps, int size, float* out) {
   Lanes squares = Splat(0);
   int i = 0;
   for (; i + 8 <= size; i += 8) squares += Load(x + i) * Load(x + i);
@@ -189,6 +189,7 @@ void RmsNorm(const float* x, const float* weight, double eps, int size, float* o
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(sum) / size + eps));
   for (i = 0; i + 8 <= size; i += 8) Store(out + i, Load(x + i) * Splat(scale) * Load(weight + i));
   for (; i < size; ++i) out[i] = x[i] * scale * weight[i];
+  return scale;
 }
 
 GRADUS_CLONES

@@ -6,9 +6,10 @@
 
 namespace gradus {
 
-// Kernels of the CPU engine. Each computes rows one by one in an order of operations that depends
-// on the row alone, so a row's bits never depend on its neighbours or on the size of the batch.
-// Strides are in floats; buffers are 64-byte aligned and their strides multiples of 16.
+// Kernels of the CPU engine and of training. Each computes rows one by one in an order of
+// operations that depends on the row alone, so a row's bits never depend on its neighbours or on
+// the size of the batch. Strides are in floats; buffers are 64-byte aligned and their strides
+// multiples of 16.
 
 constexpr int RoundUp(int value, int step) { return (value + step - 1) / step * step; }
 
@@ -60,7 +61,8 @@ enum class Start { kZero, kBias, kAccumulate };
 void Multiply(const float* x, int x_stride, int rows, const PackedMatrix& weights, Start start,
               const float* bias, float* y, int y_stride);
 
-void RmsNorm(const float* x, const float* weight, double eps, int size, float* out);
+// out = x / rms(x) · weight; returns 1 / rms(x).
+float RmsNorm(const float* x, const float* weight, double eps, int size, float* out);
 // Rotates halves in place: head_dim values at x by the angles whose cos and sin are given (head_dim
 // / 2 each).
 void Rotate(float* x, int head_dim, const float* cos, const float* sin);

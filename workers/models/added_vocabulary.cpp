@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "schemas/base/error.h"
@@ -60,30 +61,49 @@ void WriteTokenizerConfig(const fs::path& from, const fs::path& to,
   WriteFileAtomically(to, json.dump(2) + "\n");
 }
 
-// The matrix with `rows` rows; the rows of new tokens are its mean plus noise of a tenth of its
-// deviation.
-std::vector<float> WithNewRows(const StoredTensor& stored, const std::string& name,
-                               std::size_t rows,
-                               const std::vector<std::pair<std::string, TokenId>>& fresh,
-                               std::size_t known, Seed seed) {
+using Rows = std::vector<float>;  // Row by row.
+
+std::vector<double> MeanOf(const Rows& rows, std::size_t width, const std::vector<TokenId>& ids) {
+  std::vector<double> mean(width, 0.0);
+  for (TokenId id : ids) {
+    const float* row = rows.data() + static_cast<std::size_t>(id) * width;
+    for (std::size_t i = 0; i < width; ++i)
+      mean[i] += static_cast<double>(row[i]) / static_cast<double>(ids.size());
+  }
+  return mean;
+}
+
+double RootMeanSquare(const Rows& rows, std::size_t count) {
+  double square = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double value = static_cast<double>(rows[i]);
+    square += value * value;
+  }
+  return std::sqrt(square / static_cast<double>(count));
+}
+
+// The matrix with `rows` rows. A new token starts as the mean of the tokens that its text was until
+// now, and a little noise: two tokens of equal pieces must be able to part. The share of the
+// vocabulary's root mean square that the noise is: a tenth where there are no pieces, and all such
+// tokens start as the mean of the whole vocabulary.
+Rows WithNewRows(const StoredTensor& stored, const std::string& name, std::size_t rows,
+                 const std::vector<std::pair<std::string, TokenId>>& fresh,
+                 const Tokenizer& tokenizer, Seed seed) {
+  constexpr double kNoise = 0.01, kNoiseWithoutPieces = 0.1;
   const auto width = static_cast<std::size_t>(stored.shape[1]);
-  std::vector<float> values(static_cast<std::size_t>(stored.Elements()));
+  Rows values(static_cast<std::size_t>(stored.Elements()));
   CopyToFloat(stored, name, values.data());
   values.resize(rows * width);
-  std::vector<double> mean(width, 0.0);
-  double square = 0;
-  for (std::size_t r = 0; r < known; ++r) {
-    for (std::size_t i = 0; i < width; ++i) {
-      const double value = static_cast<double>(values[r * width + i]);
-      mean[i] += value / static_cast<double>(known);
-      square += value * value;
-    }
-  }
-  const double noise = 0.1 * std::sqrt(square / static_cast<double>(known * width));
+  std::vector<TokenId> known(static_cast<std::size_t>(tokenizer.VocabularySize()));
+  std::iota(known.begin(), known.end(), 0);
+  const double size = RootMeanSquare(values, known.size() * width);
   for (const auto& [content, id] : fresh) {
-    if (static_cast<std::size_t>(id) < known) continue;
+    if (id < tokenizer.VocabularySize()) continue;
+    const std::vector<TokenId> pieces = tokenizer.Encode(content);
+    const std::vector<double> mean = MeanOf(values, width, pieces.empty() ? known : pieces);
     float* row = values.data() + static_cast<std::size_t>(id) * width;
-    FillNormal(row, width, noise, MixSeed(seed, std::string_view(name), std::string_view(content)));
+    FillNormal(row, width, size * (pieces.empty() ? kNoiseWithoutPieces : kNoise),
+               MixSeed(seed, std::string_view(name), std::string_view(content)));
     for (std::size_t i = 0; i < width; ++i) row[i] += static_cast<float>(mean[i]);
   }
   return values;
@@ -116,8 +136,8 @@ void AddTokens(const fs::path& from, const fs::path& to, const std::vector<std::
         (parameter.name == "model.embed_tokens.weight" || parameter.name == "lm_head.weight");
     if (by_token) {
       values.push_back(WithNewRows(stored, parameter.name,
-                                   static_cast<std::size_t>(config.vocab_size), fresh,
-                                   static_cast<std::size_t>(tokenizer.VocabularySize()), seed));
+                                   static_cast<std::size_t>(config.vocab_size), fresh, tokenizer,
+                                   seed));
     } else {
       values.emplace_back(static_cast<std::size_t>(stored.Elements()));
       CopyToFloat(stored, parameter.name, values.back().data());

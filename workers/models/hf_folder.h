@@ -18,8 +18,9 @@ void MakeRandomModel(const std::filesystem::path& folder, const RandomModelOptio
 
 // Copies a model folder with `tokens` added as special tokens, for checkpoints that lack a method's
 // markers. New ids take the padding that a vocabulary larger than its tokenizer has; beyond it the
-// embedding (and an untied head) grow. New rows are the mean row plus a little noise from the seed;
-// nothing ever shrinks, known tokens stay as they are.
+// embedding (and an untied head) grow. A new row is the mean of the rows of the tokens that its
+// text was before, or of all rows where it was none, plus a little noise from the seed; nothing
+// ever shrinks, known tokens stay as they are.
 void AddTokens(const std::filesystem::path& from, const std::filesystem::path& to,
                const std::vector<std::string>& tokens, Seed seed);
 

@@ -11,7 +11,6 @@
 
 #include "schemas/base/error.h"
 #include "tests/fakes/training_data.h"
-#include "trainer/data/pair_layout.h"
 
 namespace gradus {
 namespace {
@@ -20,6 +19,12 @@ std::vector<std::uint32_t> UpTo(std::size_t count) {
   std::vector<std::uint32_t> rows(count);
   std::iota(rows.begin(), rows.end(), 0u);
   return rows;
+}
+
+std::vector<Record> AsRecords(const std::vector<PreferencePair>& pairs) {
+  std::vector<Record> records;
+  for (const PreferencePair& pair : pairs) records.push_back(PreferenceRecord(pair));
+  return records;
 }
 
 void CheckEachOnce(const std::vector<Pack>& packs, std::size_t count) {
@@ -61,8 +66,9 @@ TEST_CASE("Pairs of one prefix share a pack and the prefix, as far as there is r
   auto pairs = RandomPairs(12, 3);
   for (std::size_t i : {3u, 7u, 11u}) pairs[i].prefix = pairs[0].prefix;
   pairs[7].chosen = pairs[0].chosen;
+  const auto records = AsRecords(pairs);
   const RopeConfig rope;
-  const auto packs = PackPairs(pairs, UpTo(12), rope, 1000);
+  const auto packs = PackRecords(records, UpTo(12), rope, 1000);
   REQUIRE(packs.size() == 1);
   CheckEachOnce(packs, 12);
   std::int64_t all = 0;
@@ -71,12 +77,10 @@ TEST_CASE("Pairs of one prefix share a pack and the prefix, as far as there is r
   }
   const auto saved = std::int64_t(3 * pairs[0].prefix.size() + pairs[0].chosen.size());
   CHECK(packs[0].tokens <= all - saved);
-  PairLayout layout(rope);
-  for (const PreferencePair& pair : pairs) layout.Add(pair);
-  CHECK(layout.tokens().size() == packs[0].tokens);
+  CHECK(Arrange(records, packs[0], rope).tokens().size() == packs[0].tokens);
 
   for (std::int64_t capacity : {1, 20, 40}) {
-    const auto small = PackPairs(pairs, UpTo(12), rope, capacity);
+    const auto small = PackRecords(records, UpTo(12), rope, capacity);
     CheckEachOnce(small, 12);
     for (const Pack& pack : small) CHECK((pack.tokens <= capacity || pack.rows.size() == 1));
   }
@@ -90,13 +94,10 @@ TEST_CASE("Sides whose texts turn by other tables do not share a prefix") {
   pair.prefix.assign(8, 1);
   pair.chosen = {2, 3};
   pair.rejected = {4, 5, 6};
-  PairLayout layout(rope);
-  layout.Add(pair);
-  CHECK(layout.tokens().size() == 8 + 2 + 8 + 3);
+  const auto tokens = [&] { return Arrange(AsRecords({pair}), {{0}, 0}, rope).tokens().size(); };
+  CHECK(tokens() == 8 + 2 + 8 + 3);
   pair.rejected.pop_back();
-  PairLayout shared(rope);
-  shared.Add(pair);
-  CHECK(shared.tokens().size() == 8 + 2 + 2);
+  CHECK(tokens() == 8 + 2 + 2);
 }
 
 TEST_CASE("A side without tokens is scored where the prefix ends, one without a prefix by itself") {
@@ -104,15 +105,43 @@ TEST_CASE("A side without tokens is scored where the prefix ends, one without a 
   PreferencePair pair;
   pair.prefix = {1, 2, 3};
   pair.chosen = {4, 5};
-  PairLayout layout(rope);
-  layout.Add(pair);
-  CHECK(layout.rejected()[0] == 2);
-  CHECK(layout.chosen()[0] == 4);
+  const auto records = AsRecords({pair});
+  CHECK(Arrange(records, {{0}, 0}, rope).Targets().rows == std::vector<std::int64_t>{4, 2});
   std::swap(pair.prefix, pair.rejected);
-  PairLayout alone(rope);
-  alone.Add(pair);
-  CHECK(alone.tokens().segments()[1].parent == -1);
-  CHECK(alone.tokens().segments()[1].position == 0);
+  const auto alone = AsRecords({pair});
+  const RecordLayout layout = Arrange(alone, {{0}, 0}, rope);
+  CHECK(layout.tokens().segments()[1].parent == -1);
+  CHECK(layout.tokens().segments()[1].position == 0);
+}
+
+TEST_CASE("A target is predicted by the token before it, be it the last one of the prefix") {
+  const RopeConfig rope;
+  std::vector<Record> records(2);
+  for (Record& record : records) {
+    record.prefix = {7, 8};
+    TrainingText& text = record.texts.emplace_back();
+    text.tokens = {&record == &records[0] ? 3 : 4, 5};
+    text.targets = {2, 3};
+    text.weights = {0.5, &record == &records[0] ? 1.0 : 2.0};
+  }
+  const RecordLayout layout = Arrange(records, {{0, 1}, 0}, rope);
+  const PackTargets targets = layout.Targets();
+  CHECK(layout.tokens().size() == 6);
+  CHECK(targets.before == std::vector<std::int64_t>{1, 2, 1, 4});
+  CHECK(targets.rows == std::vector<std::int64_t>{2, 3, 4, 5});
+  CHECK(targets.tokens == std::vector<std::int64_t>{3, 5, 4, 5});
+  CHECK(targets.weights == std::vector<double>{0.5, 1, 0.5, 2});
+}
+
+TEST_CASE("Texts that stand alone are packed by their length, each computed for itself") {
+  const RopeConfig rope;
+  std::vector<Record> records;
+  for (int length : {4, 9, 4}) records.push_back(SupervisedRecord(RandomSftRow(length, 1)));
+  const auto packs = PackRecords(records, UpTo(3), rope, 10);
+  REQUIRE(packs.size() == 2);
+  CHECK(packs[0].rows == std::vector<std::uint32_t>{1});
+  CHECK(packs[1].rows == std::vector<std::uint32_t>{0, 2});
+  CHECK(Arrange(records, packs[1], rope).tokens().size() == 8);
 }
 
 TEST_CASE("Memory that runs out in a pack is an error that names the pack and what to lower") {

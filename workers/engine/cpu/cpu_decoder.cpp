@@ -213,7 +213,7 @@ const float* CpuDecoder::Logits(int first, int count) {
 float CpuDecoder::RawValue(int output) const {
   const float* hidden =
       normed_.data() + static_cast<std::size_t>(output) * static_cast<std::size_t>(hidden_stride_);
-  return Dot(hidden, value_weight_.data(), config_.hidden_size) + value_bias_;
+  return Dot(hidden, value_head_->weight.data(), config_.hidden_size) + value_head_->bias;
 }
 
 void CpuDecoder::Compute(const Pass& pass, PassResult& result) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "workers/models/decoder_parts.h"
 #include "workers/models/model_config.h"
 #include "workers/models/shared_floats.h"
+#include "workers/models/value_head.h"
 
 namespace gradus {
 
@@ -24,7 +26,7 @@ class CpuDecoder final : public DecoderBackend {
              const std::filesystem::path& shared_folder = {}, const std::string& digest = {});
 
   const ModelConfig& config() const override { return config_; }
-  bool has_value_head() const override { return has_value_head_; }
+  bool has_value_head() const override { return value_head_.has_value(); }
   int kv_tokens() const override { return static_cast<int>(kv_tokens_); }
   SlotLayout layout() const override { return SlotLayout::kAny; }
   int max_steps() const override { return 1; }
@@ -51,7 +53,6 @@ class CpuDecoder final : public DecoderBackend {
                    const std::string& digest);
   std::size_t PlaceWeights(const float* base);
   void ReadParameters(const std::filesystem::path& folder, float* base);
-  void LoadValueHead(const std::filesystem::path& folder);
   void MakeLayer(int index);
   void TakeParameter(const ParameterShape& parameter, std::vector<float> values, float* base);
   void TakeLayerParameter(Layer& layer, const ParameterShape& parameter, std::vector<float> values,
@@ -68,11 +69,10 @@ class CpuDecoder final : public DecoderBackend {
   int PaddedRows() const { return RoundUp(static_cast<int>(rows_.size()), PackedMatrix::kTile); }
 
   ModelConfig config_;
-  bool has_value_head_ = false;
+  std::optional<ValueHead> value_head_;
   SharedFloats packed_;               // What embedding_ and all matrices point into.
   const float* embedding_ = nullptr;  // [vocabulary, hidden]
-  std::vector<float> final_norm_, value_weight_;
-  float value_bias_ = 0;
+  std::vector<float> final_norm_;
   std::vector<Layer> layers_;
   PackedMatrix head_;
   TokenSampler sampler_;

@@ -30,7 +30,7 @@ void CpuDecoder::LoadWeights(const std::filesystem::path& folder,
                          });
   if (!filled) ReadParameters(folder, nullptr);
   PlaceWeights(packed_.data());
-  if (std::filesystem::exists(folder / kValueHeadFile)) LoadValueHead(folder);
+  value_head_ = ReadValueHead(folder, config_.hidden_size);
 }
 
 // Points the large weights into the memory at `base`; returns how many floats they take.
@@ -146,22 +146,6 @@ void CpuDecoder::TakeLayerParameter(Layer& layer, const ParameterShape& paramete
     default:
       Fail("no such part of a layer");
   }
-}
-
-void CpuDecoder::LoadValueHead(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / kValueHeadFile;
-  const SafetensorsFile file(path);
-  const auto read = [&](const char* name, std::int64_t count, float* out) {
-    const auto found = file.tensors().find(name);
-    if (found == file.tensors().end() || found->second.Elements() != count) {
-      Fail("{}: {} is missing or has the wrong shape", path.string(), name);
-    }
-    CopyToFloat(found->second, name, out);
-  };
-  has_value_head_ = true;
-  value_weight_.resize(static_cast<std::size_t>(config_.hidden_size));
-  read(kValueWeightName, config_.hidden_size, value_weight_.data());
-  read(kValueBiasName, 1, &value_bias_);
 }
 
 }  // namespace gradus

@@ -2,22 +2,17 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 
 #include <map>
 
-#include "schemas/base/error.h"
 #include "workers/models/decoder_parts.h"
 #include "workers/models/folder_weights.h"
 #include "workers/models/safetensors.h"
+#include "workers/models/value_head.h"
 
 namespace gradus {
 namespace {
-
-at::Tensor ToTensor(const StoredTensor& stored, const std::string& name) {
-  at::Tensor tensor = at::empty(stored.shape, at::kFloat);
-  CopyToFloat(stored, name, tensor.data_ptr<float>());
-  return tensor;
-}
 
 using Parts = std::map<DecoderPart, at::Tensor>;
 
@@ -47,20 +42,6 @@ DeviceLayer MakeLayer(const Parts& parts) {
   return layer;
 }
 
-void LoadValueHead(const std::filesystem::path& path, int hidden, at::Device device,
-                   DeviceWeights& weights) {
-  const SafetensorsFile file(path);
-  const auto get = [&](const char* name, std::int64_t count) {
-    const auto found = file.tensors().find(name);
-    if (found == file.tensors().end() || found->second.Elements() != count) {
-      Fail("{}: {} is missing or has the wrong shape", path.string(), name);
-    }
-    return ToTensor(found->second, name).to(device);
-  };
-  weights.value_weight = get(kValueWeightName, hidden).view({1, hidden});
-  weights.value_bias = get(kValueBiasName, 1).view({1});
-}
-
 }  // namespace
 
 DeviceWeights LoadDeviceWeights(const std::filesystem::path& folder, const ModelConfig& config,
@@ -70,8 +51,10 @@ DeviceWeights LoadDeviceWeights(const std::filesystem::path& folder, const Model
   Parts top;
   for (const ParameterShape& parameter : DecoderParameters(config)) {
     Parts& parts = parameter.layer < 0 ? top : layers[parameter.layer];
-    parts[parameter.part] =
-        ToTensor(files.Get(parameter.name, parameter.shape), parameter.name).to(device, type);
+    const at::Tensor tensor = at::empty(parameter.shape, at::kFloat);
+    CopyToFloat(files.Get(parameter.name, parameter.shape), parameter.name,
+                tensor.mutable_data_ptr<float>());
+    parts[parameter.part] = tensor.to(device, type);
   }
   DeviceWeights weights;
   weights.embedding = top.at(DecoderPart::kEmbedding);
@@ -82,8 +65,10 @@ DeviceWeights LoadDeviceWeights(const std::filesystem::path& folder, const Model
     layers.erase(i);
     weights.layers.back().window = config.windows.at(static_cast<std::size_t>(i));
   }
-  const std::filesystem::path head = folder / kValueHeadFile;
-  if (std::filesystem::exists(head)) LoadValueHead(head, config.hidden_size, device, weights);
+  if (const auto head = ReadValueHead(folder, config.hidden_size)) {
+    weights.value_weight = at::tensor(head->weight).unsqueeze(0).to(device);
+    weights.value_bias = at::tensor({head->bias}).to(device);
+  }
   return weights;
 }
 
