@@ -2,7 +2,7 @@
 """Whole runs of other recipes than rStar-Math's with the real program: reasoning in words, a checker of the user's own that
 crashes, hangs, floods and lies, and markers that are plain text.
 
-  recipe_test.py GRADUS words|checker|text_markers|fit
+  recipe_test.py GRADUS words|checker|text_markers|extension|fit
 """
 import collections
 import json
@@ -18,8 +18,8 @@ GRADUS, CASE = sys.argv[1], sys.argv[2]
 DEADLINE_S = 400
 
 
-def run(folder, name, config, *overrides, ranks=2):
-    command = [GRADUS, "run", config, f"run.folder={folder}", f"run.name={name}", *overrides]
+def run(folder, name, config, *overrides, ranks=2, program=GRADUS):
+    command = [str(program), "run", config, f"run.folder={folder}", f"run.name={name}", *overrides]
     if ranks > 1:
         command = [*MPIRUN, "-n", str(ranks), *command]
     exit_file = folder / f"{name}.exit"
@@ -110,6 +110,29 @@ def check_text_markers(folder):
     print(f"text markers: {len(ran)} steps ran")
 
 
+def check_extension(folder):
+    """docs/example, built and run outside of the tree as docs/extending.md says."""
+    build, program = folder / "build", folder / "build/think_answer"
+    for command in (["cmake", "-S", ROOT / "docs/example", "-B", build, "-G", "Ninja",
+                     f"-Dgradus_DIR={pathlib.Path(GRADUS).resolve().parent}"], ["cmake", "--build", build]):
+        result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+    done = finished(folder, "recipe", "docs/example/recipe.yaml", program=program)
+    all_trees = trees(done)
+    thoughts = nodes_of(all_trees, "step")
+    assert thoughts and all(node["text"].endswith("</think>") for _, node in thoughts)
+    expected, near, right = gold(), 0, 0
+    for tree, node in nodes_of(all_trees, "answer"):
+        try:
+            distance = abs(int(node["answer"]) - int(expected[tree["problem"]]))
+        except ValueError:
+            distance = 2
+        assert node["verdict"] == ("correct" if distance <= 1 else "wrong") and node["reason"] == "within-one", node
+        near, right = near + (distance == 1), right + (distance <= 1)
+    assert right, "nothing was solved: the run proves nothing"
+    print(f"extension: {len(all_trees)} trees, {right} answers that its own checker accepts, {near} of them by one off")
+
+
 def check_fit(folder):
     """Parts that do not go together are refused in one line, before anything is made."""
     words = "configs/tests/words.yaml"
@@ -136,7 +159,7 @@ def check_fit(folder):
 def main():
     with tempfile.TemporaryDirectory(prefix="gradus-e2e-") as name:
         {"words": check_words, "checker": check_checker, "text_markers": check_text_markers,
-         "fit": check_fit}[CASE](pathlib.Path(name))
+         "extension": check_extension, "fit": check_fit}[CASE](pathlib.Path(name))
 
 
 if __name__ == "__main__":
