@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
 
 #include "schemas/base/error.h"
@@ -12,13 +13,9 @@ namespace gradus {
 BatchingEngine::BatchingEngine(const std::filesystem::path& folder, std::string digest,
                                std::unique_ptr<DecoderBackend> decoder,
                                const EngineOptions& options)
-    : options_(options),
-      folder_(folder),
-      digest_(std::move(digest)),
-      decoder_(std::move(decoder)),
-      arena_(decoder_->kv_tokens(), decoder_->layout()) {
-  pass_.rows.reserve(static_cast<std::size_t>(options.max_rows + options.prefill_tokens));
-  usage_.free_slots = arena_.free_slots();
+    : options_(options), folder_(folder), digest_(std::move(digest)), decoder_(std::move(decoder)) {
+  scheduler_.emplace(*decoder_, options_);
+  usage_ = scheduler_->Usage();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -105,51 +102,63 @@ EngineCounters BatchingEngine::Counters() const {
 }
 
 void BatchingEngine::Run() {
-  while (Receive()) Tick();
-  for (JobPtr& job : active_) Drop(*job);
-  for (JobPtr& job : waiting_) Drop(*job);
-  for (JobPtr& job : inbox_) Drop(*job);
+  while (Receive()) {
+    std::vector<JobPtr> done;
+    try {
+      done = Tick();
+      failures_ = 0;
+    } catch (const std::exception& error) {
+      Recover(error.what());
+    }
+    for (const JobPtr& job : done) Answer(*job);
+  }
+  DropAll();
 }
 
 // Takes new requests; sleeps while there is nothing to do. False: stop.
 bool BatchingEngine::Receive() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock,
-             [&] { return stop_ || !inbox_.empty() || !active_.empty() || !waiting_.empty(); });
-  for (JobPtr& job : inbox_) waiting_.push_back(std::move(job));
+  wake_.wait(lock, [&] { return stop_ || !inbox_.empty() || !scheduler_->Idle(); });
+  for (JobPtr& job : inbox_) scheduler_->Add(std::move(job));
   inbox_.clear();
   return !stop_;
 }
 
-void BatchingEngine::Tick() {
+// The requests that have ended.
+std::vector<BatchingEngine::JobPtr> BatchingEngine::Tick() {
   const double begin = MonotonicSeconds();
-  tick_ = EngineCounters{};
-  CancelStopped();
-  BuildPass();
-  if (!pass_.rows.empty()) {
-    decoder_->Compute(pass_, result_);
-    Harvest();
+  const Pass& pass = scheduler_->NextPass();
+  if (!pass.rows.empty()) {
+    decoder_->Compute(pass, result_);
+    scheduler_->Take(result_);
   }
-  tick_.busy_s = MonotonicSeconds() - begin;
-  Report();
-  for (Job* job : done_) Answer(*job);
-  done_.clear();
-  std::erase_if(active_, [](const JobPtr& job) { return job->answered; });
+  std::vector<JobPtr> done = scheduler_->TakeDone();
+  Report(MonotonicSeconds() - begin);
+  return done;
 }
 
-void BatchingEngine::Report() {
-  if (done_.size() == active_.size()) arena_.SweepDead();
+// What a failed pass has left of the arena cannot be known, so all of it is given up.
+void BatchingEngine::Recover(const std::string& what) {
+  constexpr int kMostFailures = 3;
+  Log("generation failed: {}; the requests in it fail", what);
+  if (++failures_ == kMostFailures) {
+    Log("generation failed {} times in a row; this process ends", kMostFailures);
+    std::terminate();
+  }
+  DropAll();
+  before_ = counters_;
+  scheduler_.emplace(*decoder_, options_);
+}
+
+void BatchingEngine::Report(double busy_s) {
+  const EngineCounters& now = scheduler_->counters();
   const std::lock_guard lock(mutex_);
-  counters_.tokens_generated += tick_.tokens_generated;
-  counters_.tokens_prefilled += tick_.tokens_prefilled;
-  counters_.tokens_scored += tick_.tokens_scored;
-  counters_.pieces_evicted = arena_.evicted();
-  counters_.busy_s += tick_.busy_s;
-  usage_ = {.rows = static_cast<int>(samples_.size()) + reserved_rows_,
-            .requests = static_cast<int>(active_.size() + waiting_.size() - done_.size()),
-            .free_slots = arena_.free_slots(),
-            .pieces = static_cast<int>(arena_.pieces()),
-            .pinned_pieces = static_cast<int>(arena_.pinned_pieces())};
+  counters_.tokens_generated = before_.tokens_generated + now.tokens_generated;
+  counters_.tokens_prefilled = before_.tokens_prefilled + now.tokens_prefilled;
+  counters_.tokens_scored = before_.tokens_scored + now.tokens_scored;
+  counters_.pieces_evicted = before_.pieces_evicted + now.pieces_evicted;
+  counters_.busy_s += busy_s;
+  usage_ = scheduler_->Usage();
 }
 
 EngineUsage BatchingEngine::Usage() const {
@@ -158,9 +167,8 @@ EngineUsage BatchingEngine::Usage() const {
 }
 
 // Calls back with what the request got.
-void BatchingEngine::Answer(Job& job) {
+void BatchingEngine::Answer(Job& job) const {
   constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
-  job.answered = true;
   if (job.generated) job.generated(std::move(job.results));
   if (job.scored) {
     job.scored(
@@ -169,10 +177,18 @@ void BatchingEngine::Answer(Job& job) {
   if (job.summed) job.summed(job.refused ? kNothing : job.sum);
 }
 
-void BatchingEngine::Drop(Job& job) {
-  job.refused = true;
-  job.results.clear();
-  Answer(job);
+void BatchingEngine::DropAll() {
+  std::vector<JobPtr> left = scheduler_->TakeAll();
+  {
+    const std::lock_guard lock(mutex_);
+    for (JobPtr& job : inbox_) left.push_back(std::move(job));
+    inbox_.clear();
+  }
+  for (const JobPtr& job : left) {
+    job->refused = true;
+    job->results.clear();
+    Answer(*job);
+  }
 }
 
 }  // namespace gradus

@@ -1,29 +1,21 @@
 #pragma once
 #include <condition_variable>
-#include <deque>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "workers/engine/decoder_backend.h"
 #include "workers/engine/engine.h"
 #include "workers/engine/jobs.h"
-#include "workers/engine/kv_arena.h"
+#include "workers/engine/scheduler.h"
 
 namespace gradus {
 
-// What the engine holds between two ticks.
-struct EngineUsage {
-  int rows = 0;  // Samples being decoded, and those that admitted requests may start.
-  int requests = 0;
-  int free_slots = 0;
-  int pieces = 0, pinned_pieces = 0;
-};
-
-// Continuous batching over one decoder, whatever its device. A tick admits requests while rows and
-// slots allow, builds one pass of context rows and of one row per running sample, has it computed
-// and hands out what it gave. Everything but the inbox belongs to the engine's thread.
+// The engine over one decoder, whatever its device: a thread that has the scheduler's passes
+// computed, tick by tick. Everything but the inbox belongs to that thread. A tick that throws fails
+// the requests that were there, and the engine goes on with an empty arena; three such ticks in a
+// row end the process, since the device itself must be broken.
 class BatchingEngine final : public Engine {
  public:
   // `folder` and `digest` are the model's; the tokenizer is read where stop texts are asked for.
@@ -43,67 +35,26 @@ class BatchingEngine final : public Engine {
 
  private:
   using JobPtr = std::unique_ptr<Job>;
-  // What an output row of the pass is for.
-  struct Output {
-    Job* job = nullptr;
-    Sample* sample = nullptr;  // None: a context row, or a sample that has ended.
-    int position = 0;
-  };
 
   void Submit(JobPtr job);
   void CheckTokens(const SequencePtr& sequence) const;
   const Tokenizer& LoadedTokenizer();
   void Run();
   bool Receive();
-  void Tick();
-  void Report();
-
-  void BuildPass();
-  void AdmitWaiting();
-  bool CanNeverFit(const Job& job) const;
-  bool Admit(Job& job);
-  int SuffixSlots(const Job& job) const;
-  bool HasFreeRow() const;
-  void StartSamples(Job& job);
-  void StartSample(Job& job, std::vector<std::int32_t> suffix);
-  void CancelStopped();
-  void Cancel(Job& job);
-
-  void AddContextRows(Job& job);
-  void CopyComputed(Job& job, int piece_begin, const CachedPiece& piece);
-  void AddLogProbRows(Job& job);
-  void AddSampleRows();
-  void AddRow(const TokenRow& row, const OutputWish& wish, const Output& target);
-  void AddContextRow(Job& job, TokenId token, int position, std::int32_t slot,
-                     const OutputWish* wish);
-  OutputWish ContextWish(const Job& job) const;
-  void Harvest();
-  void TakeContext(Job& job, const OutputWish& wish, const Output& output, double value);
-  // Appends one token to a sample; true when that ended it.
-  bool Append(Job& job, int index, const TokenDraw& draw);
-  std::optional<StopReason> EndAfter(Job& job, int index, int position);
-  void EndSample(Sample& sample);
-  void Finish(Job& job);
-  void Answer(Job& job);
-  void Drop(Job& job);
+  std::vector<JobPtr> Tick();
+  void Recover(const std::string& what);
+  void Report(double busy_s);
+  void Answer(Job& job) const;
+  void DropAll();
 
   EngineOptions options_;
   std::filesystem::path folder_;
   std::string digest_;
   std::unique_ptr<DecoderBackend> decoder_;
-  KvArena arena_;
-
-  std::deque<JobPtr> waiting_;
-  std::list<JobPtr> active_;   // In order of admission.
-  std::list<Sample> samples_;  // Being decoded.
-  int reserved_rows_ = 0;      // Of admitted requests that have not started a sample yet.
-  std::vector<Job*> done_;
-  Pass pass_;                    // Of the tick, as are the next two.
-  std::vector<Output> outputs_;  // By wish.
+  std::optional<Scheduler> scheduler_;
+  EngineCounters before_;  // Of schedulers that were given up.
   PassResult result_;
-  std::size_t next_draw_ = 0, next_top_ = 0;  // Of the result.
-  int prefill_left_ = 0;
-  EngineCounters tick_;  // Of the tick.
+  int failures_ = 0;  // Ticks in a row that threw.
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -37,8 +37,8 @@ struct Job {
   std::vector<Continuation> results;
   int started = 0, finished = 0;
   double sum = 0;        // kScore: the raw value; kLogProb: the sum so far.
-  bool refused = false;  // Too long to ever run.
-  bool answered = false;
+  bool refused = false;  // Too long to ever run, or the engine failed.
+  bool done = false;     // Only the answer is left to give.
 
   int ContextLength() const { return request.context->length(); }
 };

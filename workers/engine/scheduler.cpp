@@ -1,12 +1,25 @@
+#include "workers/engine/scheduler.h"
+
 #include <algorithm>
 
-#include "schemas/base/error.h"
-#include "workers/engine/batching_engine.h"
-
-// Continuous batching: who runs in the next pass.
+// Who runs in the next pass.
 namespace gradus {
 
-void BatchingEngine::BuildPass() {
+Scheduler::Scheduler(const DecoderBackend& decoder, const EngineOptions& options)
+    : decoder_(decoder), options_(options), arena_(decoder.kv_tokens(), decoder.layout()) {
+  pass_.rows.reserve(static_cast<std::size_t>(options.max_rows + options.prefill_tokens));
+}
+
+EngineUsage Scheduler::Usage() const {
+  return {.rows = static_cast<int>(samples_.size()) + reserved_rows_,
+          .requests = static_cast<int>(active_.size() + waiting_.size()),
+          .free_slots = arena_.free_slots(),
+          .pieces = static_cast<int>(arena_.pieces()),
+          .pinned_pieces = static_cast<int>(arena_.pinned_pieces())};
+}
+
+const Pass& Scheduler::NextPass() {
+  CancelStopped();
   for (const JobPtr& job : active_) {
     if (!job->first_draws.empty()) StartSamples(*job);
   }
@@ -14,7 +27,7 @@ void BatchingEngine::BuildPass() {
   pass_.rows.clear();
   pass_.copies.clear();
   pass_.wishes.clear();
-  pass_.steps = decoder_->max_steps();
+  pass_.steps = decoder_.max_steps();
   outputs_.clear();
   prefill_left_ = options_.prefill_tokens;
   for (const JobPtr& job : active_) {
@@ -23,10 +36,11 @@ void BatchingEngine::BuildPass() {
   }
   if (!pass_.rows.empty()) pass_.steps = 1;
   AddSampleRows();
+  return pass_;
 }
 
 // One row per running sample; as many steps as all of them have slots for.
-void BatchingEngine::AddSampleRows() {
+void Scheduler::AddSampleRows() {
   for (Sample& sample : samples_) {
     const Job& job = *sample.job;
     const std::vector<TokenId>& tokens = sample.SoFar().tokens;
@@ -50,22 +64,22 @@ void BatchingEngine::AddSampleRows() {
 
 // Slots that a sample's own tokens need: its last one is never fed, and no sequence outgrows the
 // model.
-int BatchingEngine::SuffixSlots(const Job& job) const {
-  const int room = decoder_->config().max_positions - job.ContextLength();
+int Scheduler::SuffixSlots(const Job& job) const {
+  const int room = decoder_.config().max_positions - job.ContextLength();
   return std::max(0, std::min(job.request.max_tokens, room) - 1);
 }
 
-bool BatchingEngine::CanNeverFit(const Job& job) const {
+bool Scheduler::CanNeverFit(const Job& job) const {
   const int length = job.ContextLength();
-  if (job.kind != JobKind::kGenerate) return length > decoder_->MaxLength();
-  return length >= decoder_->config().max_positions || length + SuffixSlots(job) > arena_.size();
+  if (job.kind != JobKind::kGenerate) return length > decoder_.MaxLength();
+  return length >= decoder_.config().max_positions || length + SuffixSlots(job) > arena_.size();
 }
 
-bool BatchingEngine::HasFreeRow() const {
+bool Scheduler::HasFreeRow() const {
   return static_cast<int>(samples_.size()) + reserved_rows_ < options_.max_rows;
 }
 
-void BatchingEngine::AdmitWaiting() {
+void Scheduler::AdmitWaiting() {
   while (!waiting_.empty()) {
     Job& job = *waiting_.front();
     job.refused = CanNeverFit(job);
@@ -76,14 +90,14 @@ void BatchingEngine::AdmitWaiting() {
       job.context_done = true;
       job.results.assign(static_cast<std::size_t>(job.request.samples),
                          {{}, {}, StopReason::kContextFull, {}});
-      done_.push_back(&job);
+      job.done = true;
     }
   }
 }
 
 // Reserves what the request needs to make progress whatever the others do: its context, and one
 // sample's slots and row.
-bool BatchingEngine::Admit(Job& job) {
+bool Scheduler::Admit(Job& job) {
   if (job.kind == JobKind::kLogProb) {
     if (!arena_.Take(job.ContextLength(), job.place.slots)) return false;
     for (const SequencePtr& piece : job.path) {
@@ -104,15 +118,15 @@ bool BatchingEngine::Admit(Job& job) {
   return true;
 }
 
-void BatchingEngine::AddRow(const TokenRow& row, const OutputWish& wish, const Output& target) {
+void Scheduler::AddRow(const TokenRow& row, const OutputWish& wish, const Output& target) {
   pass_.rows.push_back(row);
   if (!row.output) return;
   pass_.wishes.push_back(wish);
   outputs_.push_back(target);
 }
 
-void BatchingEngine::AddContextRow(Job& job, TokenId token, int position, std::int32_t slot,
-                                   const OutputWish* wish) {
+void Scheduler::AddContextRow(Job& job, TokenId token, int position, std::int32_t slot,
+                              const OutputWish* wish) {
   AddRow({.token = token,
           .position = position,
           .slots = job.place.slots.data(),
@@ -121,11 +135,11 @@ void BatchingEngine::AddContextRow(Job& job, TokenId token, int position, std::i
           .output = wish != nullptr},
          wish ? *wish : OutputWish{}, {&job, nullptr, position});
   --prefill_left_;
-  ++(job.kind == JobKind::kScore ? tick_.tokens_scored : tick_.tokens_prefilled);
+  ++(job.kind == JobKind::kScore ? counters_.tokens_scored : counters_.tokens_prefilled);
 }
 
 // At a context's end: the first token of every sample at once, or the value.
-OutputWish BatchingEngine::ContextWish(const Job& job) const {
+OutputWish Scheduler::ContextWish(const Job& job) const {
   OutputWish wish;
   if (job.kind == JobKind::kScore) {
     wish.kind = OutputWish::Kind::kValue;
@@ -135,14 +149,14 @@ OutputWish BatchingEngine::ContextWish(const Job& job) const {
   wish.seed = job.request.seed;
   wish.samples = job.request.samples;
   wish.position = job.ContextLength();
-  wish.top = std::min(job.request.top_logits, decoder_->config().vocab_size);
+  wish.top = std::min(job.request.top_logits, decoder_.config().vocab_size);
   return wish;
 }
 
 // Context tokens whose keys are missing, as many as the tick allows. A piece that another request
 // has put into this same pass counts as there: in each layer all keys are written before any is
 // read.
-void BatchingEngine::AddContextRows(Job& job) {
+void Scheduler::AddContextRows(Job& job) {
   const int last = job.ContextLength() - 1;
   const OutputWish wish = ContextWish(job);
   int position = 0;
@@ -173,7 +187,7 @@ void BatchingEngine::AddContextRows(Job& job) {
 }
 
 // Has the keys of a piece copied to where this request's attention reads, where that is elsewhere.
-void BatchingEngine::CopyComputed(Job& job, int piece_begin, const CachedPiece& piece) {
+void Scheduler::CopyComputed(Job& job, int piece_begin, const CachedPiece& piece) {
   for (; job.copied < piece_begin + piece.computed; ++job.copied) {
     const std::int32_t from = piece.slots[static_cast<std::size_t>(job.copied - piece_begin)];
     const std::int32_t to = job.place.slots[static_cast<std::size_t>(job.copied)];
@@ -181,7 +195,7 @@ void BatchingEngine::CopyComputed(Job& job, int piece_begin, const CachedPiece& 
   }
 }
 
-void BatchingEngine::AddLogProbRows(Job& job) {
+void Scheduler::AddLogProbRows(Job& job) {
   const int last = job.ContextLength() - 1;
   OutputWish wish;
   wish.kind = OutputWish::Kind::kLogProb;
@@ -194,7 +208,7 @@ void BatchingEngine::AddLogProbRows(Job& job) {
   if (last == 0) Finish(job);
 }
 
-void BatchingEngine::StartSamples(Job& job) {
+void Scheduler::StartSamples(Job& job) {
   while (job.started < job.request.samples && HasFreeRow()) {
     std::vector<std::int32_t> suffix;
     if (!arena_.Take(SuffixSlots(job), suffix)) return;
@@ -203,7 +217,7 @@ void BatchingEngine::StartSamples(Job& job) {
 }
 
 // Starts samples one after the other in these slots until one goes on beyond its first token.
-void BatchingEngine::StartSample(Job& job, std::vector<std::int32_t> suffix) {
+void Scheduler::StartSample(Job& job, std::vector<std::int32_t> suffix) {
   while (job.started < job.request.samples) {
     const int index = job.started++;
     if (Append(job, index, job.first_draws[static_cast<std::size_t>(index)])) {
