@@ -108,8 +108,8 @@ TEST_CASE("Without steps nothing runs, and the answer is judged all the same") {
 
 TEST_CASE("A goal that Python cannot judge is unverifiable") {
   Bench bench;
-  for (const Goal& goal : {Goal(TheoremGoal{"s", "", {}}), Goal(TestsGoal{{{"", ""}}, ""}),
-                           Goal(ExternalGoal{"1"})}) {
+  for (const Goal& goal :
+       {Goal(TheoremGoal{"s", "", {}}), Goal(TestsGoal{{{"", ""}}, ""}), Goal(ExternalGoal{"1"})}) {
     const Checked checked = bench.Check(Steps({"x = 1"}, "1"), &goal);
     CHECK(checked.report.end == End::kFine);
     CHECK(checked.judgement.verdict == Verdict::kUnverifiable);
