@@ -22,6 +22,25 @@ std::size_t MostBytes(const ExecLimits& limits) {
   return static_cast<std::size_t>(limits.out_kb) << 10;
 }
 
+CheckerReply Read(const CheckerProcess::Reply& reply, const CheckerRequest& request,
+                  const std::string& id) {
+  CheckerReply result{{}, NameOf(reply.fault), "", reply.wall_s};
+  if (reply.fault == CheckerProcess::Fault::kSilent) {
+    result.detail = fmt::format("no answer within {:.3g} s", reply.wall_s);
+  } else if (reply.fault == CheckerProcess::Fault::kFlood) {
+    result.detail = fmt::format("an answer of more than {} KiB", request.limits.out_kb);
+  }
+  if (reply.fault != CheckerProcess::Fault::kNone) return result;
+  auto read = ParseAnswer(reply.line, request, id);
+  if (auto* answer = std::get_if<CheckerAnswer>(&read)) {
+    result.answer = std::move(*answer);
+  } else {
+    result.fault = "checker-nonsense";
+    result.detail = std::get<std::string>(std::move(read));
+  }
+  return result;
+}
+
 }  // namespace
 
 CheckerPool::CheckerPool(asio::io_context& io, CheckerProgram program,
@@ -102,7 +121,7 @@ void CheckerPool::Send(Slot& slot, const CheckerRequest& request, double wall_s)
   const std::string id = FreshId();
   slot.process->Ask(
       RequestLine(request, id), wall_s, MostBytes(request.limits),
-      [this, &slot, id](CheckerProcess::Reply reply) { OnReply(slot, id, std::move(reply)); });
+      [this, &slot, id](const CheckerProcess::Reply& reply) { OnReply(slot, id, reply); });
 }
 
 std::string CheckerPool::Down(Slot& slot) {
@@ -115,24 +134,9 @@ std::string CheckerPool::Down(Slot& slot) {
   return end.how + (words.empty() ? "" : "; its last words: " + words);
 }
 
-void CheckerPool::OnReply(Slot& slot, const std::string& id, CheckerProcess::Reply reply) {
+void CheckerPool::OnReply(Slot& slot, const std::string& id, const CheckerProcess::Reply& reply) {
   const bool greeting = slot.phase == Phase::kGreeting;
-  const CheckerRequest& request = greeting ? greeting_ : slot.job->request;
-  CheckerReply result{{}, NameOf(reply.fault), "", reply.wall_s};
-  if (reply.fault == CheckerProcess::Fault::kSilent) {
-    result.detail = fmt::format("no answer within {:.3g} s", reply.wall_s);
-  } else if (reply.fault == CheckerProcess::Fault::kFlood) {
-    result.detail = fmt::format("an answer of more than {} KiB", request.limits.out_kb);
-  }
-  if (reply.fault == CheckerProcess::Fault::kNone) {
-    auto read = ParseAnswer(reply.line, request, id);
-    if (auto* answer = std::get_if<CheckerAnswer>(&read)) {
-      result.answer = std::move(*answer);
-    } else {
-      result.fault = "checker-nonsense";
-      result.detail = std::get<std::string>(std::move(read));
-    }
-  }
+  CheckerReply result = Read(reply, greeting ? greeting_ : slot.job->request, id);
   if (greeting && result.answer) return OnGreeted(slot);
   if (!result.answer) return OnFault(slot, std::move(result));
   answered_.fetch_add(1, std::memory_order_relaxed);

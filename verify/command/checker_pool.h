@@ -59,7 +59,7 @@ class CheckerPool {
   void Start(Slot& slot);
   void Greet(Slot& slot);
   void Send(Slot& slot, const CheckerRequest& request, double wall_s);
-  void OnReply(Slot& slot, const std::string& id, CheckerProcess::Reply reply);
+  void OnReply(Slot& slot, const std::string& id, const CheckerProcess::Reply& reply);
   void OnGreeted(Slot& slot);
   void OnNotGreeted(Slot& slot, const std::string& why);
   void OnFault(Slot& slot, CheckerReply reply);

@@ -5,6 +5,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/settings.h"
+#include "schemas/base/utf8.h"
 #include "verify/command/checker_pool.h"
 #include "verify/command/golden_cases.h"
 
@@ -17,7 +18,7 @@ Report ReportOf(CheckerReply reply) {
   if (!reply.answer) {
     report.end = reply.fault == "checker-broken" ? End::kBroken : End::kLimit;
     report.outcome = std::move(reply.fault);
-    report.error = std::move(reply.detail);
+    report.error = ValidUtf8(reply.detail);
     return report;
   }
   report.end = reply.answer->end;

@@ -10,7 +10,7 @@ namespace gradus {
 
 // Whether a prefix is worth a process of its own, from which its steps are forked. To keep one
 // costs a fork, so it pays for prefixes that took longer than that, or that are asked for again.
-// Affects speed only, never a result. Keys as in WarmStates.
+// Affects speed only, never a result. Keys as in KeptPrefixes.
 class PrefixCosts {
  public:
   // A program (a prefix to others) took `seconds` of CPU from its start; `one_process`: nothing was

@@ -22,7 +22,7 @@ struct ChildEnd {
   double cpu_s = 0, wall_s = 0;
   KillReason killed = KillReason::kNone;
   bool out_of_memory = false;  // The kernel ended it, by its control group's count.
-  double cpu_before_s = 0;     // Of the same limit, used by the kept state that it was forked from.
+  double cpu_before_s = 0;  // Of the same limit, used by the kept process that it was forked from.
 };
 
 // Steps and allowed steps: two lists of u32 count, then u32 length + bytes each.

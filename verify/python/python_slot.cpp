@@ -45,7 +45,7 @@ std::vector<std::string> KeysOf(const Program& program, const ExecLimits& limits
 }
 
 PythonSlot::PythonSlot(asio::io_context& io, const SlotOptions& options)
-    : io_(io), options_(options), start_timer_(io), states_(options.warm_states) {
+    : io_(io), options_(options), start_timer_(io), prefixes_(options.kept_prefixes) {
   if ((options.levels >> 3) & 1) {
     if (auto made = SlotCgroup::Make(no_group_)) group_.emplace(std::move(*made));
   }
@@ -101,7 +101,7 @@ void PythonSlot::Close() {
   ++serial_;
   if (process_) process_->Close();
   if (candidate_) candidate_->Close();
-  states_.ForgetAll();
+  prefixes_.ForgetAll();
   start_timer_.cancel();
   if (interpreter_) interpreter_->Close();
   zygote_.reset();
@@ -111,7 +111,7 @@ void PythonSlot::Close() {
 // --- The interpreter -------------------------------------------------------------------------
 
 void PythonSlot::Restart() {
-  states_.ForgetAll();
+  prefixes_.ForgetAll();
   interpreter_->Close();
   zygote_.reset();
   state_ = State::kBroken;
@@ -175,19 +175,19 @@ void PythonSlot::InterpreterGone() {
 // --- A job -----------------------------------------------------------------------------------
 
 // Below L2 nothing would end the descendants of a kept process, so there it cannot have any.
-bool PythonSlot::UsesStates(const PythonJob& job) const {
-  return job.keys.size() > 1 && level_ >= 2 && options_.warm_states > 0;
+bool PythonSlot::UsesPrefixes(const PythonJob& job) const {
+  return job.keys.size() > 1 && level_ >= 2 && options_.kept_prefixes > 0;
 }
 
 bool PythonSlot::Knows(const PythonJob& job) const {
-  return UsesStates(job) && states_.Has(job.keys[job.keys.size() - 2]);
+  return UsesPrefixes(job) && prefixes_.Has(job.keys[job.keys.size() - 2]);
 }
 
 void PythonSlot::Begin(PythonJob job) {
   job_ = std::move(job);
   state_ = State::kBusy;
   if (group_) group_->Allow(job_.limits.mem_mb + kGroupMib);
-  UsesStates(job_) ? RunStep() : RunWhole();
+  UsesPrefixes(job_) ? RunStep() : RunWhole();
 }
 
 void PythonSlot::RunWhole() {
@@ -198,11 +198,11 @@ void PythonSlot::RunWhole() {
 // prefix that is there.
 void PythonSlot::RunStep() {
   const std::span<const std::string> prefixes(job_.keys.data(), job_.keys.size() - 1);
-  const auto longest = states_.Longest(prefixes);
+  const auto longest = prefixes_.Longest(prefixes);
   Origin origin{interpreter_, nullptr};
   origin_key_ = longest ? prefixes[*longest] : "";
-  founder_ = longest ? states_.FounderOf(origin_key_) : "";
-  if (longest) origin = {states_.At(origin_key_).server, &states_.At(origin_key_)};
+  founder_ = longest ? prefixes_.FounderOf(origin_key_) : "";
+  if (longest) origin = {prefixes_.At(origin_key_).server, &prefixes_.At(origin_key_)};
   if (longest && *longest + 1 == prefixes.size()) {
     return Launch(Phase::kStep, origin, {job_.program.steps.back()}, -1);
   }
@@ -304,7 +304,7 @@ void PythonSlot::AskToEnd() {
 }
 
 void PythonSlot::ForgetFamilyOf(const std::string& key) {
-  const std::vector<Kept> gone = states_.ForgetFamily(key);
+  const std::vector<Kept> gone = prefixes_.ForgetFamily(key);
   if (!gone.empty()) interpreter_->Kill(gone.back().id);
 }
 
@@ -345,11 +345,11 @@ void PythonSlot::OnKeptReady(const std::string& message) {
     ForgetFamilyOf(origin_key_);
     return RunWhole();
   }
-  (origin_key_.empty() ? interpreter_ : states_.At(origin_key_).server)->Quiet();
+  (origin_key_.empty() ? interpreter_ : prefixes_.At(origin_key_).server)->Quiet();
   Kept kept{std::move(candidate_), serial_, result.output, carried_cpu_s_ + cpu_s,
             carried_wall_s_ + result.wall_s};
   candidate_ = nullptr;
-  states_.Keep(PrefixKey(), origin_key_, std::move(kept));
+  prefixes_.Keep(PrefixKey(), origin_key_, std::move(kept));
   RunStep();
 }
 
@@ -368,7 +368,7 @@ ExecResult PythonSlot::Judge(const ChildEnd& end) {
 }
 
 void PythonSlot::Done(ExecResult result) {
-  if (UsesStates(job_) && result.outcome == Outcome::kOk) {
+  if (UsesPrefixes(job_) && result.outcome == Outcome::kOk) {
     costs_.Note(job_.keys.back(), carried_cpu_s_ + result.cpu_s, phase_ == Phase::kWhole);
   }
   ++serial_;

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "verify/python/job_process.h"
+#include "verify/python/kept_prefixes.h"
 #include "verify/python/prefix_costs.h"
 #include "verify/python/python_job.h"
-#include "verify/python/warm_states.h"
 #include "verify/python/zygote.h"
 #include "verify/sandbox/fork_server.h"
 #include "verify/sandbox/slot_cgroup.h"
@@ -35,7 +35,7 @@ struct SlotOptions {
   std::vector<std::string> preload;
   unsigned levels = 0;  // Bit n: isolation level n may be used.
   int index = 0;        // Of the slot: programs of different slots have different users.
-  std::size_t warm_states = 0;
+  std::size_t kept_prefixes = 0;
 };
 
 // One warm interpreter, the job that runs in it, and the prefixes that it keeps as processes. A job
@@ -91,7 +91,7 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   void ListenForWarmth();
   void Restart();
 
-  bool UsesStates(const PythonJob& job) const;
+  bool UsesPrefixes(const PythonJob& job) const;
   // Of the state that the running job's last step starts from.
   const std::string& PrefixKey() const { return job_.keys[job_.keys.size() - 2]; }
   void RunWhole();
@@ -126,7 +126,7 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   std::unique_ptr<Zygote> zygote_;
   std::shared_ptr<ForkServer> interpreter_;
   asio::steady_timer start_timer_;
-  WarmStates<Kept> states_;
+  KeptPrefixes<Kept> prefixes_;
   PrefixCosts costs_;
 
   // The running job. Handlers of an earlier process carry an older serial and do nothing.

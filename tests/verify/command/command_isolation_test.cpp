@@ -33,7 +33,7 @@ void AtEachLevel(Visit visit) {
     try {
       bench.Open();
     } catch (const Error& error) {
-      MESSAGE("skipped at " << level << ": " << std::string(error.what()));
+      MESSAGE("skipped at " << std::string(level) << ": " << std::string(error.what()));
       continue;
     }
     visit(bench);

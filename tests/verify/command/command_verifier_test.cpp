@@ -92,7 +92,7 @@ TEST_CASE(
   for (const auto& one : cases) {
     CAPTURE(one.body);
     CheckerBench bench(std::string(one.body) + kHonest);
-    bench.options.limits.wall_s = 1;
+    bench.options.limits.wall_s = 0.5;
     CheckUnverifiable(bench.Check("bad"), one.outcome);
     const auto results = bench.CheckAll({"7", "bad", "8"});
     CHECK(results[0].judgement.verdict == Verdict::kCorrect);
@@ -197,6 +197,31 @@ TEST_CASE("Many requests with mixed misbehaviour are answered once each, over se
   CHECK(Children().size() <= before.size() + 3);
   bench.verifier.reset();
   CHECK(Children() == before);
+}
+
+TEST_CASE("Judgements do not depend on how many processes a checker has, nor on whom it fails") {
+  std::vector<std::string> answers;
+  for (int i = 0; i < 160; ++i) answers.push_back(i % 2 == 0 ? "7" : std::to_string(i));
+  const auto judged = [&](int processes) {
+    CheckerBench bench("", processes);
+    bench.options.command = {GRADUS_SOURCE_DIR "/tests/e2e/checker.py"};
+    bench.options.limits.wall_s = 0.5;
+    return bench.CheckAll(answers);
+  };
+  const auto one = judged(1), three = judged(3);
+  int failed = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    CAPTURE(answers[i]);
+    CHECK(one[i].report.outcome == three[i].report.outcome);
+    CHECK(one[i].judgement.verdict == three[i].judgement.verdict);
+    CHECK(one[i].judgement.reason == three[i].judgement.reason);
+    const bool fine = one[i].report.end == End::kFine;
+    failed += !fine;
+    const Verdict right = answers[i] == "7" ? Verdict::kCorrect : Verdict::kWrong;
+    CHECK(one[i].judgement.verdict == (fine ? right : Verdict::kUnverifiable));
+  }
+  CHECK(failed > 0);
+  CHECK(failed < 20);
 }
 
 TEST_CASE("The golden file's cases must come out as they say") {

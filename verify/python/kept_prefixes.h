@@ -9,14 +9,20 @@
 
 namespace gradus {
 
-// Which executed prefixes of programs are kept as processes, by least recent use. Only the
-// bookkeeping: `Process` is whatever stands for one. A kept process descends from the one it was
+// The words of this folder, one meaning each:
+//   warm    an interpreter whose imports were done and exercised; it has run no program
+//   prefix  the steps of a program before its last one, named by a key of all that they depend on
+//   kept    a process that has run a prefix and, instead of ending, forks the steps that follow
+//   state   what a program's steps lead to, kept or not: a value, and no process
+//
+// Which prefixes are kept, by least recent use. Only the bookkeeping: `Process` is whatever stands
+// for a kept one. A kept process descends from the one it was
 // forked from; all of a family end with its first. So a use counts for all ancestors too, and the
 // least recent entry never has descendants.
 template <class Process>
-class WarmStates {
+class KeptPrefixes {
  public:
-  explicit WarmStates(std::size_t capacity) : capacity_(capacity) {}
+  explicit KeptPrefixes(std::size_t capacity) : capacity_(capacity) {}
   std::size_t size() const { return entries_.size(); }
 
   // Index of the longest kept prefix among `keys` (of 1, 2, … steps), which now is the most recent;
