@@ -395,23 +395,22 @@ TEST_CASE("A kept job forks and serves only with the magic number, another job n
 
 namespace {
 
-// Loads the filter, as the cage does: with the process's own number in the place that waits for it.
-bool Load(const FilterRules& rules) {
-  std::vector<sock_filter> program = Instructions(rules);
-  for (sock_filter& step : program) {
-    if (BPF_CLASS(step.code) == BPF_JMP && step.k == cage::kSelfPid) {
-      step.k = static_cast<std::uint32_t>(::getpid());
-    }
-  }
-  const sock_fprog loaded{static_cast<unsigned short>(program.size()), program.data()};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &loaded) == 0;
-}
-
-// Runs `body` in a child behind the filter; what waitpid says of its end.
+// Runs `body` in a child behind the filter, which is loaded as the cage does it: with the process's
+// own number in the place that waits for it. What waitpid says of the child's end.
 int RunBehind(const FilterRules& rules, const std::function<int()>& body) {
+  std::vector<sock_filter> program = Instructions(rules);
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(Load(rules) ? body() : 99);
+  if (child == 0) {
+    for (sock_filter& step : program) {
+      if (BPF_CLASS(step.code) == BPF_JMP && step.k == cage::kSelfPid) {
+        step.k = static_cast<std::uint32_t>(::getpid());
+      }
+    }
+    const sock_fprog loaded{static_cast<unsigned short>(program.size()), program.data()};
+    const bool behind = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                        ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &loaded) == 0;
+    ::_exit(behind ? body() : 99);
+  }
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);
   return status;
