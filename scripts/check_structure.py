@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that folders, files and functions stay small enough to be read.
+"""Checks that folders, files and functions stay small enough to be read, and that tests mirror the tree.
 
-  scripts/check_structure.py         # exit 1 and one line for each that is too large
+  scripts/check_structure.py         # exit 1 and one line for each that is not so
 
 Function lengths come from universal-ctags; where that is not installed they are not checked, which a line says.
 """
@@ -28,6 +28,13 @@ def folder_problems(paths):
 def file_problems(path, text):
     lines = len(text.splitlines())
     return [f"{path}: {lines} lines, at most {MOST_LINES}"] if lines > MOST_LINES else []
+
+
+def mirror_problems(tests, paths):
+    """A test that is named after no file of the product."""
+    stems = {path.rpartition(".")[0] for path in paths}
+    return [f"{test}: there is no {test[len('tests/'):-len('_test.cpp')]}.cpp that it would test"
+            for test in tests if test[len("tests/"):-len("_test.cpp")] not in stems]
 
 
 def functions_of(tags):
@@ -75,7 +82,8 @@ def tags_of(paths):
 def main():
     paths = sorted(file.relative_to(ROOT).as_posix() for top in FOLDERS for file in (ROOT / top).rglob("*")
                    if file.suffix in CODE)
-    problems = folder_problems(paths)
+    tests = sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("*_test.cpp"))
+    problems = folder_problems(paths) + mirror_problems(tests, paths)
     for path in paths:
         problems += file_problems(path, (ROOT / path).read_text(encoding="utf-8"))
     tags = tags_of(path for path in paths if path.endswith((".h", ".cpp", ".py")))
@@ -88,8 +96,8 @@ def main():
             more, summary = function_problems(functions)
             problems += more
     print(summary)
-    print("\n".join(problems) if problems else f"structure: {len(paths)} files: ok")
-    return 1 if problems or not paths else 0
+    print("\n".join(problems) if problems else f"structure: {len(paths)} files, {len(tests)} of tests: ok")
+    return 1 if problems or not paths or not tests else 0
 
 
 if __name__ == "__main__":

@@ -245,23 +245,36 @@ TEST_CASE("a stop request ends the phase after a commit") {
 }
 
 TEST_CASE("too few workers end the run with their reasons, and what was accepted is kept") {
-  LocalCluster cluster(2, [](int rank) {
+  std::atomic<bool> accepted = false;
+  LocalCluster cluster(2, [&](int rank) {
     Script script;
-    if (rank == 1) script.begin = [](const std::string&) { Fail("cannot load the model"); };
+    if (rank == 1) {
+      script.begin = [&](const std::string&) {
+        accepted.wait(false);
+        Fail("cannot load the model");
+      };
+    }
     return script;
   });
   ClusterOptions options = QuickOptions();
   options.min_workers = 2;
   std::string what;
   Record record;
+  PhaseCallbacks callbacks = record.Callbacks();
+  callbacks.accept = [&, note = callbacks.accept](const Key& key, const std::string& bytes) {
+    note(key, bytes);
+    accepted = true;
+    accepted.notify_all();
+  };
   {
     Coordinator coordinator(cluster.At(0), options, 1, "");
-    CHECK(CodeOf([&] { coordinator.RunPhase("", Keys(100000), record.Callbacks()); }, &what) ==
+    CHECK(CodeOf([&] { coordinator.RunPhase("", Keys(100000), callbacks); }, &what) ==
           ExitCode::kTrainersLost);
   }
   CHECK(Contains(what, "min_workers is 2"));
   CHECK(Contains(what, "cannot load the model"));
   CHECK(record.committed == record.accepted.size());
+  CHECK(record.committed > 0);
   cluster.Join();
   CHECK_FALSE(cluster.ExitOf(1));
   CHECK(cluster.ExitOf(2) == ExitCode::kDone);
