@@ -4,6 +4,7 @@
 #include <set>
 
 #include "schemas/base/error.h"
+#include "schemas/base/strict_json.h"
 
 namespace gradus {
 namespace {
@@ -33,7 +34,7 @@ json ToJson(const ExternalGoal& goal) {
 
 void CheckKeys(const json& j, const std::set<std::string>& known) {
   for (const auto& [key, value] : j.items()) {
-    if (!known.contains(key)) Fail("a goal has no field '{}'", key);
+    if (!known.contains(key)) Fail("a goal has no field {}", json(key).dump());
   }
 }
 
@@ -79,12 +80,15 @@ const char* KindOf(const Goal& goal) {
 }
 
 std::string ToJsonText(const Goal& goal) {
-  return std::visit([](const auto& one) { return ToJson(one).dump(); }, goal);
+  try {
+    return std::visit([](const auto& one) { return ToJson(one).dump(); }, goal);
+  } catch (const json::exception& error) {
+    Fail("the goal cannot be written as JSON ({})", error.what());
+  }
 }
 
 Goal ParseGoal(const std::string& json_text) {
-  const json j = json::parse(json_text, nullptr, false);
-  if (!j.is_object()) Fail("the goal is no JSON object");
+  const json j = ParseStrictJson(json_text, "the goal");
   const std::string kind = TextAt(j, "kind");
   if (kind == "theorem") return ParseTheorem(j);
   if (kind == "tests") return ParseTests(j);
@@ -97,7 +101,7 @@ Goal ParseGoal(const std::string& json_text) {
     if (!j.contains("goal")) Fail("the goal lacks 'goal'");
     return ExternalGoal{j["goal"].dump()};
   }
-  Fail("unknown kind of goal '{}'; known: answer, theorem, tests, external", kind);
+  Fail("unknown kind of goal {}; known: answer, theorem, tests, external", json(kind).dump());
 }
 
 }  // namespace gradus

@@ -46,8 +46,10 @@ const char* KindOf(const Goal& goal);
 
 // {"kind":"answer","expected":…}, {"kind":"theorem","statement":…,"header_sha256":…,"axioms":[…]},
 // {"kind":"tests","cases":[{"input":…,"expected":…}],"comparator":…}, {"kind":"external","goal":…}.
+// Throws Error for what no JSON can hold: bytes that are no UTF-8, an external goal that is no
+// JSON.
 std::string ToJsonText(const Goal& goal);
-// Throws Error naming what is missing, unknown or of the wrong type.
+// Throws Error naming what is missing, unknown, given twice or of the wrong type.
 Goal ParseGoal(const std::string& json_text);
 
 }  // namespace gradus

@@ -22,7 +22,7 @@ scripts/build.sh -DGRADUS_TESTS=ON
 "$build/gradus" doctor || true
 
 step "engine: tests"
-"$build/tests/test_policy" --test-case='GPU:*'
+"$build/tests/test_workers_engine" --test-suite='needs gpu'
 
 # A random model of the shape of Qwen2.5-1.5B: bytes as tokens, so its vocabulary is written into the shape.
 make_model() { # FOLDER HIDDEN FFN LAYERS HEADS KV_HEADS VOCABULARY

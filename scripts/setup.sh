@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what gradus needs and this machine lacks: Debian packages, and the torch wheel in a cache folder outside the
 # clone. Quick when nothing is missing; an interrupted run starts cleanly again.
-#   scripts/setup.sh [--dev]    --dev: also what the style check needs
+#   scripts/setup.sh [--dev]    --dev: also what the checks of style and sizes need
 #   GRADUS_CACHE=DIR            where the wheel goes (default ~/.cache/gradus)
 #   GRADUS_TORCH=DIR            a site-packages folder that already holds torch 2.11 (torch/ and nvidia/)
 #   GRADUS_SKIP_PACKAGES=1      leave system packages alone, e.g. on a cluster with modules
@@ -14,7 +14,7 @@ packages=(g++ cmake ninja-build ccache pkg-config python3 python3-venv python3-n
           protobuf-compiler)
 case "${1:-}" in
   '') ;;
-  --dev) packages+=(clang-format-14) ;;
+  --dev) packages+=(clang-format-14 universal-ctags) ;;
   *) echo "usage: scripts/setup.sh [--dev]" >&2; exit 2 ;;
 esac
 

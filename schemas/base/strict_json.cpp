@@ -9,15 +9,22 @@
 namespace gradus {
 namespace {
 
+// Deeper nesting than any file has; walking a document takes the stack as deep as it is nested.
+constexpr int kMaxDepth = 4096;
+
+// A name out of a file, in quotes and on one line.
+std::string Quoted(const std::string& text) { return Json(text).dump(); }
+
 template <class Value>
 Value Parse(std::string_view text, const std::string& origin) {
   std::vector<std::unordered_set<std::string>> open;
-  const auto check = [&](int, typename Value::parse_event_t event, Value& parsed) {
+  const auto check = [&](int depth, typename Value::parse_event_t event, Value& parsed) {
+    if (depth > kMaxDepth) Fail("{}: nested too deeply", origin);
     if (event == Value::parse_event_t::object_start) open.emplace_back();
     if (event == Value::parse_event_t::object_end) open.pop_back();
     if (event == Value::parse_event_t::key &&
         !open.back().insert(parsed.template get<std::string>()).second) {
-      Fail("{}: duplicate key {}", origin, parsed.template get<std::string>());
+      Fail("{}: duplicate key {}", origin, Quoted(parsed.template get<std::string>()));
     }
     return true;
   };

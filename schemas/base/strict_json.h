@@ -10,8 +10,8 @@ namespace gradus {
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;  // Keeps the file's key order.
 
-// One JSON object; throws Error naming `origin` on malformed text, duplicate keys or another kind
-// of value.
+// One JSON object; throws Error naming `origin` on malformed text, duplicate keys, nesting deeper
+// than 4096 or another kind of value.
 Json ParseStrictJson(std::string_view text, const std::string& origin);
 
 // What a component of a file says; null where `json` is no object or lacks the key.

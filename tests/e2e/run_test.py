@@ -112,6 +112,7 @@ def check_kill(folder):
     expected = reference(folder)
     length = time.monotonic() - began
     draw = random.Random(17)
+    total = 0
     for trial in range(10 if SOAK else 3):
         name = f"kill{trial}"
         kills = 0
@@ -130,6 +131,8 @@ def check_kill(folder):
         finish(process, folder, name)
         assert digest(folder / name) == expected, f"{name} differs after {kills} kills"
         print(f"{name}: same digests after {kills} kills")
+        total += kills
+    assert total > 0, "every run was over before its first kill"
 
 
 def rank_of(pid):
@@ -207,6 +210,7 @@ def check_damage(folder):
         assert result.returncode == 1, f"a flipped byte at {at} of {file} was not found"
         assert file.name in result.stdout + result.stderr, f"{file} is not named:\n{result.stdout}"
     assert fsck(run).returncode == 0
+    assert SOAK or len(kinds) > 8, sorted(kinds)
     print(f"{len(kinds)} kinds of file: every flipped byte was found")
 
 

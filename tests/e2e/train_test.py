@@ -151,6 +151,7 @@ def check_kill(folder, model):
     another number of ranks."""
     expected = Training(folder, model, "reference").run(1)
     draw = random.Random(29)
+    codes, resumes = [], 0
     for trial in range(20 if SOAK else 3):
         training = Training(folder, model, f"kill{trial}", flags=("--deadline", "2"))
         ranks, moment, wait = draw.choice([2, 3, 4]), draw.randrange(1, 28), draw.uniform(0, 0.1)
@@ -167,8 +168,12 @@ def check_kill(folder, model):
         training.set(("--deadline", "60"))
         assert training.run(after) == expected, f"{training.name} differs: rank {victim} of {ranks} killed at step {at}"
         resumed = re.findall(r"resumes after step (\d+)", training.text())
+        codes.append(code)
+        resumes += bool(resumed)
         print(f"{training.name}: rank {victim} of {ranks} killed at step {at}, the others exit {code}; on {after} ranks from step "
               f"{resumed[0] if resumed else 0} to the same bytes", flush=True)
+    assert 76 in codes, "no kill came before the end of its training"
+    assert resumes > 0, "no training went on from a checkpoint"
 
 
 def check_lost(folder, model):
@@ -198,6 +203,7 @@ def check_start(folder, model):
     same command then trains to the end."""
     expected = Training(folder, model, "reference").run(1)
     draw = random.Random(31)
+    codes = []
     for trial in range(12 if SOAK else 3):
         training = Training(folder, model, f"start{trial}", flags=("--deadline", "5"))
         victim, wait = trial % 3, draw.uniform(0, 1.0)
@@ -211,6 +217,7 @@ def check_start(folder, model):
         os.kill(pid, signal.SIGKILL)
         began = time.monotonic()
         code = training.code()
+        codes.append(code)
         took = time.monotonic() - began
         said = [line for line in training.text().splitlines() if "gradus: " in line]
         assert code == 76 and said or code == 0, f"{training.name} ended with {code}:\n" + training.text()[-3000:]
@@ -218,6 +225,7 @@ def check_start(folder, model):
         assert training.run(2) == expected, training.name
         print(f"rank {victim} killed {wait:.2f} s after its start, at step {at}: exit {code} after {took:.1f} s; then trained to "
               f"the same bytes;", *said[:1], flush=True)
+    assert 76 in codes, "no kill came before the end of its training"
 
 
 def check_stop(folder, model):

@@ -2,11 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/seed.h"
+#include "tests/fakes/shared_data.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace gradus {
@@ -31,12 +30,6 @@ std::string Fault(const std::string& bytes) {
 
 bool Contains(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
-}
-
-fs::path SharedData() {
-  const char* shared = std::getenv("GRADUS_SHARED");
-  return (shared != nullptr ? fs::path(shared) : fs::path(GRADUS_SOURCE_DIR) / "../shared") /
-         "data";
 }
 
 const std::string kGood = R"({"id": "a", "problem": "1 + 1?", "answer": "2"})";
@@ -191,21 +184,17 @@ TEST_CASE("Demonstrations carry their solution, and a problem may have several")
   CHECK_THROWS_AS(LoadDemonstrations(path), Error);
 }
 
-TEST_CASE("The public problem sets load as they are") {
-  const fs::path data = SharedData();
-  if (!fs::exists(data)) {
-    MESSAGE("skipped: no " << data.string());
-    return;
-  }
+TEST_CASE("The public problem sets load as they are" * doctest::test_suite("needs data")) {
+  if (SharedLinesOrSkip("gsm8k_train.jsonl").empty()) return;
   const std::vector<std::pair<const char*, std::size_t>> sets = {
       {"gsm8k_train", 7473}, {"gsm8k_test", 1319},  {"gsm_hard_test", 1319},    {"svamp", 1000},
       {"aqua_test", 254},    {"tora_traces", 1320}, {"college_math_test", 1408}};
   for (const auto& [name, rows] : sets) {
-    CHECK(LoadProblems(data / (std::string(name) + ".jsonl")).size() == rows);
+    CHECK(LoadProblems(SharedFile(std::string(name) + ".jsonl")).size() == rows);
   }
   std::string message;
   try {
-    LoadProblems(data / "minif2f_lean4.jsonl");
+    LoadProblems(SharedFile("minif2f_lean4.jsonl"));
   } catch (const Error& error) {
     message = error.what();
   }

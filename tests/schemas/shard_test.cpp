@@ -157,7 +157,8 @@ TEST_CASE("An HDF5 file's columns are checked before they are used") {
   CHECK_THROWS_AS(in.Count("schema_version"), Error);
 }
 
-TEST_CASE("h5py reads a shard as the format page describes it") {
+TEST_CASE("h5py reads a shard as the format page describes it" *
+          doctest::test_suite("needs h5py")) {
   if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
     MESSAGE("skipped: /usr/bin/python3 has no h5py");
     return;

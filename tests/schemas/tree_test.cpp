@@ -54,6 +54,7 @@ TEST_CASE("Every shortened binary tree is an error") {
 TEST_CASE("Parsing survives arbitrary garbage") {
   Random random(13);
   const std::string good = SerializeTree(RandomTrees(13).Make(kKey));
+  int refused = 0;
   for (int round = 0; round < 5000; ++round) {
     std::string bytes = good;
     for (std::uint64_t n = 1 + random.Below(4); n > 0; --n) {
@@ -62,8 +63,11 @@ TEST_CASE("Parsing survives arbitrary garbage") {
     try {
       CheckTree(ParseTree(bytes));  // Whatever parses has the right shape.
     } catch (const Error&) {
+      ++refused;
     }
   }
+  CHECK(refused > 100);
+  CHECK(refused < 5000);
 }
 
 TEST_CASE("A tree of the wrong shape is refused, with its key and node") {

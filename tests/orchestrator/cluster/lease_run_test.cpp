@@ -282,15 +282,25 @@ TEST_CASE("a stop request ends the lease run after a commit") {
 }
 
 TEST_CASE("too few workers end the run with their reasons, and what was accepted is kept") {
-  LocalCluster cluster(2, [](int rank) {
+  std::atomic<bool> accepted = false;
+  LocalCluster cluster(2, [&](int rank) {
     Script script;
-    if (rank == 1) script.begin = [](const std::string&) { Fail("cannot load the model"); };
+    if (rank == 1) {
+      script.begin = [&](const std::string&) {
+        accepted.wait(false);
+        Fail("cannot load the model");
+      };
+    }
     return script;
   });
   ClusterOptions options = QuickOptions();
   options.min_workers = 2;
   std::string what;
   ListedWork record;
+  record.on_accept = [&](const Key&) {
+    accepted = true;
+    accepted.notify_all();
+  };
   {
     Workforce workforce(cluster.At(0), options, 1, "");
     CHECK(CodeOf([&] { RunLeases(workforce, "", Keys(100000), record); }, &what) ==
@@ -299,6 +309,7 @@ TEST_CASE("too few workers end the run with their reasons, and what was accepted
   CHECK(Contains(what, "min_workers is 2"));
   CHECK(Contains(what, "cannot load the model"));
   CHECK(record.committed == record.accepted.size());
+  CHECK(record.committed > 0);
   cluster.Join();
   CHECK_FALSE(cluster.ExitOf(1));
   CHECK(cluster.ExitOf(2) == ExitCode::kDone);

@@ -268,13 +268,17 @@ void CheckPair(const std::vector<Tree>& trees, const PreferencePair& pair) {
 
 TEST_CASE("On random trees pairs are ordered and the order of the trees is irrelevant") {
   Random random(11);
+  int selected = 0;
   for (int i = 0; i < 60; ++i) {
     const std::vector<Tree> trees{RandomTree(random, 0), RandomTree(random, 1)};
     const std::vector<Tree> reversed{trees[1], trees[0]};
     for (const auto& options : {PaperSelection(), ReferenceSelection()}) {
-      for (const PreferencePair& pair : SelectPairs(trees, kProblem, options))
+      for (const PreferencePair& pair : SelectPairs(trees, kProblem, options)) {
         CheckPair(trees, pair);
+        ++selected;
+      }
       CHECK(PairTexts(trees, options) == PairTexts(reversed, options));
     }
   }
+  CHECK(selected > 100);
 }

@@ -190,6 +190,7 @@ TEST_CASE("every family's logits, log-probabilities and greedy tokens are those 
       double of_engine = 0, of_training = 0;
       for (const auto& [id, logit] : results[0].top) {
         const double right = expected["last"][static_cast<std::size_t>(id)].get<double>();
+        REQUIRE(std::isfinite(logits[-1][id].item<double>() + static_cast<double>(logit)));
         of_engine = std::max(of_engine, std::abs(static_cast<double>(logit) - right));
         of_training = std::max(of_training, std::abs(logits[-1][id].item<double>() - right));
       }

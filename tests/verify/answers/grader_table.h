@@ -1,6 +1,10 @@
 #pragma once
+#include <doctest/doctest.h>
+
 #include <ctime>
 #include <string>
+
+#include "verify/answers/grader.h"
 
 namespace gradus {
 
@@ -21,6 +25,20 @@ inline std::string Repeated(const std::string& text, int times) {
   std::string all;
   for (int i = 0; i < times; ++i) all += text;
   return all;
+}
+
+inline std::string VerdictOf(const std::string& gold, const std::string& predicted) {
+  return ToString(Grade(gold, predicted).verdict);
+}
+
+template <std::size_t N>
+void CheckAll(const AnswerPair (&pairs)[N], const std::string& verdict) {
+  for (const AnswerPair& pair : pairs) {
+    CAPTURE(std::string(pair.gold));
+    CAPTURE(std::string(pair.predicted));
+    CAPTURE(Grade(pair.gold, pair.predicted).reason);
+    CHECK(VerdictOf(pair.gold, pair.predicted) == verdict);
+  }
 }
 
 }  // namespace gradus

@@ -116,7 +116,7 @@ TEST_CASE("A step of straight-line arithmetic is what a process of its own gives
   for (int i = 0; i < 400; ++i) programs.push_back(writer.Write());
   const std::vector<ExecResult> steps = quick.StepAll(programs);
   const std::vector<ExecResult> whole = slow.RunAll(programs, Limits(10));
-  int well = 0;
+  int well = 0, calculated = 0;
   for (std::size_t i = 0; i < programs.size(); ++i) {
     CAPTURE(fmt::format("{}", fmt::join(programs[i].steps, "|")));
     CHECK(steps[i].outcome == whole[i].outcome);
@@ -126,10 +126,12 @@ TEST_CASE("A step of straight-line arithmetic is what a process of its own gives
     CHECK(steps[i].error_step == whole[i].error_step);
     CHECK(steps[i].level == whole[i].level);
     well += whole[i].outcome == Outcome::kOk;
+    calculated += steps[i].cpu_s == 0;  // A process of its own has a time.
   }
   // Both kinds, else this shows nothing.
   CHECK(well > 150);
   CHECK(well < 400);
+  CHECK(calculated > 150);
 }
 
 TEST_CASE("The calculator runs arithmetic and leaves nothing behind for the next program") {
@@ -244,9 +246,12 @@ TEST_CASE("Thousands of programs at once are all answered, arithmetic or not") {
         {{fmt::format("x = {}", i), i % 100 == 7 ? "print([x][0])" : "print(x)"}, {}});
   }
   const std::vector<ExecResult> results = quick.StepAll(programs);
+  int calculated = 0;
   for (int i = 0; i < 3000; ++i) {
     CHECK(results[static_cast<std::size_t>(i)].output == fmt::format("{}\n", i));
+    calculated += results[static_cast<std::size_t>(i)].cpu_s == 0;
   }
+  CHECK(calculated == 3000 - 30);
 }
 
 TEST_CASE("A calculator may be ended from inside an answer, and with questions open") {

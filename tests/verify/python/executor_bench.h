@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "schemas/base/error.h"
 #include "verify/python/python_executor.h"
 
 namespace gradus {
@@ -78,5 +79,16 @@ class Bench {
   asio::io_context io;
   std::unique_ptr<Executor> executor;
 };
+
+// Whether this level works here; where it does not, a line says so.
+inline bool Works(const std::string& level) {
+  try {
+    Bench bench(1, {}, level);
+    return true;
+  } catch (const Error& error) {
+    MESSAGE("not tried at " << level << ": " << std::string(error.what()));
+    return false;
+  }
+}
 
 }  // namespace gradus

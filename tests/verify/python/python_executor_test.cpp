@@ -263,3 +263,14 @@ TEST_CASE("A missing module is reported with its name") {
                        "ModuleNotFoundError: No module named 'no_such_module'",
                        Error);
 }
+
+TEST_CASE("The lowest level must be named") {
+  asio::io_context io;
+  ExecutorOptions options;
+  options.preload = {};
+  options.level = "L9";
+  CHECK_THROWS_WITH_AS(MakePythonExecutor(io, options),
+                       "execution.level: 'L9' is not auto, L3, L2, L1 or L0", Error);
+  options.level = "auto";
+  CHECK(MakePythonExecutor(io, options)->isolation().level >= 1);
+}

@@ -5,7 +5,6 @@
 #include <csignal>
 
 #include "schemas/base/bytes.h"
-#include "schemas/base/utf8.h"
 
 using namespace gradus;
 
@@ -89,15 +88,4 @@ TEST_CASE("Output and value are cut at the cap") {
   CHECK(result.output.size() == 1024);
   CHECK(Judge({}, Frame(kNonce, 0, "", std::string(1025, 'v'))) == Outcome::kOutputLimit);
   CHECK(Judge({}, Frame(kNonce, 0, "", ""), std::string(1024, 'x')) == Outcome::kOk);
-}
-
-TEST_CASE("Only well-formed UTF-8 survives") {
-  const std::string bad = "\xEF\xBF\xBD";
-  CHECK(ValidUtf8("plain") == "plain");
-  CHECK(ValidUtf8("\u00e9\u20ac\U0001F600") == "\u00e9\u20ac\U0001F600");
-  CHECK(ValidUtf8("\xff") == bad);
-  CHECK(ValidUtf8("a\xC3") == "a" + bad);
-  CHECK(ValidUtf8("\xC0\x80") == bad + bad);
-  CHECK(ValidUtf8("\xED\xA0\x80") == bad + bad + bad);
-  CHECK(ValidUtf8("\xF4\x90\x80\x80") == bad + bad + bad + bad);
 }

@@ -1,8 +1,14 @@
 #pragma once
+#include <cstring>
+#include <filesystem>
 #include <future>
 #include <vector>
 
+#include "tests/fakes/temp_folder.h"
+#include "workers/engine/batching_engine.h"
+#include "workers/engine/cpu/cpu_decoder.h"
 #include "workers/engine/engine.h"
+#include "workers/models/hf_folder.h"
 
 namespace gradus {
 
@@ -61,6 +67,41 @@ inline double WaitLogProb(Engine& engine, const SequencePtr& sequence) {
   std::promise<double> promise;
   engine.LogProb(sequence, [&](double value) { promise.set_value(value); });
   return promise.get_future().get();
+}
+
+// A small random model in a folder of its own.
+struct TestModel {
+  explicit TestModel(int max_positions = 256) {
+    RandomModelOptions options;
+    options.hidden_size = 48;
+    options.intermediate_size = 80;
+    options.num_layers = 2;
+    options.max_positions = max_positions;
+    MakeRandomModel(scratch / "model", options, {"<stop>"}, 7);
+  }
+  std::filesystem::path folder() const { return scratch / "model"; }
+  TempFolder scratch;
+};
+
+inline bool SameBits(const std::vector<Continuation>& a, const std::vector<Continuation>& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].tokens != b[i].tokens || a[i].reason != b[i].reason ||
+        a[i].logprobs.size() != b[i].logprobs.size() ||
+        std::memcmp(a[i].logprobs.data(), b[i].logprobs.data(),
+                    a[i].logprobs.size() * sizeof(float)) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// An engine of the CPU whose counters and arena can be seen.
+inline std::unique_ptr<BatchingEngine> CpuBatching(const std::filesystem::path& folder,
+                                                   const EngineOptions& options) {
+  auto decoder = std::make_unique<CpuDecoder>(folder, options.max_rows + options.prefill_tokens,
+                                              options.kv_tokens);
+  return std::make_unique<BatchingEngine>(folder, ModelDigest(folder), std::move(decoder), options);
 }
 
 }  // namespace gradus

@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <asio/io_context.hpp>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "schemas/base/utf8.h"
+#include "tests/fakes/shared_data.h"
 #include "verify/python/python_verifier.h"
 
 using namespace gradus;
@@ -55,18 +55,16 @@ TEST_CASE("An observation is cut between characters") {
   }
 }
 
-TEST_CASE("The programs of recorded ToRA traces print what was recorded") {
-  std::ifstream file(std::string(GRADUS_SOURCE_DIR) + "/../shared/data/tora_traces.jsonl");
-  if (!file) {
-    MESSAGE("skipped: no ../shared/data/tora_traces.jsonl");
-    return;
-  }
+TEST_CASE("The programs of recorded ToRA traces print what was recorded" *
+          doctest::test_suite("needs data")) {
+  const std::vector<std::string> lines = SharedLinesOrSkip("tora_traces.jsonl");
+  if (lines.empty()) return;
   asio::io_context io;
   ExecutorOptions options;
   options.slots = 2;
   const auto verifier = MakePythonVerifier(io, options, GraderMode::kStrict);
   std::vector<std::string> recorded, shown, programs;
-  for (std::string line; std::getline(file, line);) {
+  for (const std::string& line : lines) {
     const auto trace = nlohmann::json::parse(line);
     // Two traces were never run: the word "boxed" in the question stopped that driver.
     for (std::size_t i = 0; i < trace["outputs"].size(); ++i) {

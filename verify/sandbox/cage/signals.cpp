@@ -37,9 +37,7 @@ void EndBySignals(const Request& request) {
 }
 
 bool SignalsAreOurs() {
-  sigset_t blocked, none;
-  ::sigemptyset(&none);
-  ::sigemptyset(&blocked);  // The kernel fills less than the whole.
+  sigset_t blocked{}, none{};  // The C library and the kernel fill less than the whole.
   ::sigprocmask(SIG_BLOCK, nullptr, &blocked);
   struct sigaction child {
   }, term{};

@@ -1,15 +1,12 @@
 #include <doctest/doctest.h>
 
+#include "tests/verify/answers/expression/parsed.h"
 #include "tests/verify/answers/grader_table.h"
 #include "verify/answers/expression/exact.h"
-#include "verify/answers/expression/parse.h"
-#include "verify/answers/expression/shape.h"
 
 using namespace gradus;
 
 namespace {
-
-ExprPtr Parsed(std::string_view text) { return ParseAnswer(TokenizeAnswer(text)); }
 
 // The exact value as text, "-" when it has none or cannot be read.
 std::string ValueOf(std::string_view text) {
@@ -100,35 +97,4 @@ TEST_CASE("Depth and size are bounded") {
   CHECK(!Parsed(Repeated("(", 300) + "1" + Repeated(")", 300)));
   CHECK(Parsed(Repeated("1+", 900) + "1"));
   CHECK(!Parsed(Repeated("1+", 1100) + "1"));
-}
-
-TEST_CASE("Assignments, chains and approximations give their value") {
-  const AnswerPair pairs[] = {
-      {"x = 5", "5"},
-      {"f(x) = 2x", "2x"},
-      {"(p,q) = (1,2)", "(1,2)"},
-      {"AB = 5", "5"},
-      {"\\frac{NO}{BO} = 5", "5"},
-      {"A:B = 5", "5"},
-      {"x = 2+3 = 5", "5"},
-      {"x = 1/3 \\approx 0.33", "1/3"},
-      {"x \\approx 11", "11"},
-      {"x \\in [1,2]", "[1,2]"},
-      {"2+3 = 5", "5"},
-  };
-  for (const auto& [text, value] : pairs) {
-    CAPTURE(std::string(text));
-    REQUIRE(Parsed(text));
-    CHECK(CanonicalText(*Unwrapped(Parsed(text)).value) == CanonicalText(*Parsed(value)));
-  }
-  for (const char* equation : {"2x + z = 1", "x^2 = 4", "x = 2x - 3", "x > 5"}) {
-    CHECK(Unwrapped(Parsed(equation)).value->kind == ExprKind::kRelation);
-  }
-}
-
-TEST_CASE("Plus-minus stands for two values whose signs move together") {
-  const auto two = SignsExpanded(Parsed("1 \\pm \\sqrt{2} \\mp x"));
-  REQUIRE(two.size() == 2);
-  CHECK(CanonicalText(*two[0]) != CanonicalText(*two[1]));
-  CHECK(SignsExpanded(Parsed("5")).size() == 1);
 }

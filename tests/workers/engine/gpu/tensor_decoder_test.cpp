@@ -198,7 +198,8 @@ TEST_CASE("a GPU asked for where none is usable is one clear error, and auto tak
   CHECK_THROWS_AS(MakeEngine(Golden("tiny_qwen2"), {.dtype = EngineType::kBfloat16}), Error);
 }
 
-TEST_CASE("GPU: every family's logits and greedy tokens agree with the CPU") {
+TEST_CASE("GPU: every family's logits and greedy tokens agree with the CPU" *
+          doctest::test_suite("needs gpu")) {
   std::string why_not;
   if (!OpenGpu(why_not)) {
     MESSAGE("skipped: ", why_not);

@@ -196,7 +196,8 @@ TEST_CASE("the GPU library loads here too, and its flash attention takes what it
   CHECK(make(1000) == nullptr);  // No machine has so many.
 }
 
-TEST_CASE("GPU: flash attention over arbitrary ranges agrees with plain attention") {
+TEST_CASE("GPU: flash attention over arbitrary ranges agrees with plain attention" *
+          doctest::test_suite("needs gpu")) {
   std::string why_not;
   const auto gpu = OpenGpu(why_not);
   if (!gpu) {

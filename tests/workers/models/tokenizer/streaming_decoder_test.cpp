@@ -8,7 +8,6 @@
 
 #include "schemas/base/seed.h"
 #include "tests/fakes/temp_folder.h"
-#include "workers/engine/stop_text.h"
 
 namespace gradus {
 namespace {
@@ -74,40 +73,6 @@ TEST_CASE("half a character is held back until it is whole") {
   CHECK(decoder.Push(euro[0]).empty());
   CHECK(decoder.Rest() == "\uFFFD");
   CHECK(decoder.Push(tokenizer.Encode("x")[0]) == "\uFFFDx");
-}
-
-TEST_CASE("a stop text is seen with the token that completes it, across tokens and characters") {
-  const TempFolder scratch;
-  WriteByteTokenizer(scratch.path(), {"<stop>"}, "<stop>");
-  const Tokenizer tokenizer = Tokenizer::Load(scratch.path());
-  const auto stopped_after = [&](const std::string& text, const std::vector<std::string>& stops) {
-    StopText stop(tokenizer, stops);
-    int count = 0;
-    for (const TokenId id : tokenizer.Encode(text)) {
-      ++count;
-      if (stop.Push(id)) return count;
-    }
-    return -1;
-  };
-  CHECK(stopped_after("one two three", {"two"}) == 7);
-  CHECK(stopped_after("aab", {"ab"}) == 3);
-  CHECK(stopped_after("x€y", {"€"}) == 4);
-  CHECK(stopped_after("x€y", {"zz", "€y"}) == 5);
-  CHECK(stopped_after("a<stop>b", {"<stop>b"}) == 3);
-  CHECK(stopped_after("nothing", {"thing!"}) == -1);
-  CHECK(stopped_after("abcabd", {"abd", "long long long"}) == 6);
-}
-
-TEST_CASE("with byte tokens a stop text is seen while its run of bytes goes on") {
-  const Tokenizer tokenizer = Golden("sentencepiece");
-  const auto first = tokenizer.IdOf("<0xE2>"), second = tokenizer.IdOf("<0x82>"),
-             third = tokenizer.IdOf("<0xAC>");
-  REQUIRE((first && second && third));
-  const std::vector<std::string> stops = {"€"};
-  StopText stop(tokenizer, stops);
-  CHECK_FALSE(stop.Push(*first));
-  CHECK_FALSE(stop.Push(*second));
-  CHECK(stop.Push(*third));
 }
 
 }  // namespace gradus

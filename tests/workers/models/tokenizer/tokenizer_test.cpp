@@ -110,7 +110,8 @@ TEST_CASE("golden vectors of the reference implementation are reproduced exactly
   CHECK(vectors >= 6400);
 }
 
-TEST_CASE("a full-size Qwen vocabulary gives the ids of the reference implementation") {
+TEST_CASE("a full-size Qwen vocabulary gives the ids of the reference implementation" *
+          doctest::test_suite("needs vocabulary")) {
   const char* folder = std::getenv("GRADUS_QWEN_TOKENIZER");
   if (folder == nullptr) {
     MESSAGE("skipped: GRADUS_QWEN_TOKENIZER names no folder (see make_tokenizer_goldens.py)");

@@ -245,12 +245,14 @@ TEST_CASE("Every selection switch can be set by its key") {
 
 TEST_CASE("On random trees rows are right and the order of the trees is irrelevant") {
   Random random(11);
+  std::size_t selected = 0;
   for (int i = 0; i < 60; ++i) {
     const std::vector<Tree> trees{RandomTree(random, 0), RandomTree(random, 1)};
     const std::vector<Tree> reversed{trees[1], trees[0]};
     for (const auto& options : {PaperSelection(), ReferenceSelection()}) {
       const auto rows = SelectSft(trees, kProblem, options, {kEos});
       CHECK(rows.size() <= 2);
+      selected += rows.size();
       for (const SftRow& row : rows) {
         const Tree& tree = trees[row.origin.key.attempt];
         CHECK(tree.nodes[row.origin.node].judgement.verdict == Verdict::kCorrect);
@@ -260,4 +262,5 @@ TEST_CASE("On random trees rows are right and the order of the trees is irreleva
       CHECK(Picks(trees, options) == Picks(reversed, options));
     }
   }
+  CHECK(selected > 100);
 }

@@ -4,10 +4,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "tests/fakes/temp_folder.h"
-#include "tests/fakes/thread_group.h"
-#include "tests/fakes/training_data.h"
-#include "trainer/train.h"
+#include "tests/fakes/training_place.h"
 
 namespace gradus {
 namespace {
@@ -38,6 +35,22 @@ struct Workplace {
   TempFolder folder;
   TrainOrder order;
 };
+
+TEST_CASE("A trained PPM has the same bytes on 1, 2 and 3 ranks") {
+  const TrainingPlace place;
+  const auto run = [](const TrainOrder& order, int ranks) {
+    PpmTrainOptions options;
+    options.train = PolicyOptions(7);
+    RunAsGroup(ranks, [&](Collectives& group) { TrainPpm(order, options, group, {}); });
+  };
+  const TrainOrder alone = place.Order("alone", "pairs.h5");
+  run(alone, 1);
+  for (int ranks = 2; ranks <= 3; ++ranks) {
+    const TrainOrder order = place.Order("ranks" + std::to_string(ranks), "pairs.h5");
+    run(order, ranks);
+    CHECK(Weights(order) == Weights(alone));
+  }
+}
 
 TEST_CASE("A planted preference is learned on held-out pairs, and shuffled labels teach nothing") {
   const auto held_out = RandomPairs(200, 99);
@@ -183,15 +196,19 @@ TEST_CASE("keep: best publishes the best measured weights, the same ones after s
     const std::string name = "resumed" + std::to_string(stop_at);
     for (const bool stops : {true, false}) {
       RunAsGroup(ranks = 4 - ranks % 3, [&](Collectives& group) {
-        int done = 0;
+        int done = 0, first = 0;
         TrainCallbacks callbacks;
-        callbacks.progress = [&](const TrainProgress& progress) { done = progress.step; };
+        callbacks.progress = [&](const TrainProgress& progress) {
+          done = progress.step;
+          if (first == 0) first = done;
+        };
         callbacks.stop = [&] { return stops && done + 1 >= stop_at; };
         try {
           const TrainReport report = TrainPpm(order(name), options, group, callbacks);
           Require(report.published_step == best.published_step, "another step is published");
+          Require(!stops && first == stop_at + 1, "it did not resume where it was stopped");
         } catch (const Error& error) {
-          if (error.code() != ExitCode::kStopped) throw;
+          if (error.code() != ExitCode::kStopped || !stops) throw;
         }
       });
     }
