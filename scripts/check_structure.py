@@ -15,7 +15,7 @@ FOLDERS = ["schemas", "verify", "workers", "trainer", "orchestrator"]
 CODE = (".h", ".cpp", ".py", ".in", ".proto")
 MOST_FILES, MOST_LINES, MOST_FUNCTION_LINES = 32, 400, 60
 # Lines of a function in C++, by percentile: what the code has reached. Lower a limit when the code gets better.
-PERCENTILES = {50: 6, 90: 19, 99: 35}
+PERCENTILES = {50: 6, 90: 19, 99: 34}
 CTAGS = ["ctags", "-o", "-", "-u", "--fields=+ne", "--kinds-C++=f", "--kinds-Python=fm"]
 
 
