@@ -189,7 +189,7 @@ void WorkerLife::OnBeginLeases(BeginLeases begin) {
 }
 
 void WorkerLife::OnLease(const Lease& lease) {
-  if (lease.lease_run != lease_run_) return;
+  if (lease_run_ == 0 || lease.lease_run != lease_run_) return;
   const auto failed = [outbox = outbox_, id = lease.lease, run = lease_run_,
                        key = lease.key](std::string reason) {
     outbox->Send(LeaseFailed{id, run, key, std::move(reason)});

@@ -1,9 +1,7 @@
 #include "orchestrator/rounds/orders.h"
 
 #include <cmath>
-#include <concepts>
 #include <nlohmann/json.hpp>
-#include <type_traits>
 
 #include "schemas/base/error.h"
 
@@ -48,16 +46,14 @@ class JsonReader {
   json object_;
 };
 
-// Each kind of text lists its fields once, for writing (const) and for reading.
-template <class T, class Wanted>
-concept Is = std::same_as<std::remove_const_t<T>, Wanted>;
+// Each kind of text lists its fields once, for both ways.
 
-void Fields(auto& io, Is<SearchOrder> auto& o) {
+void Fields(auto& io, SearchOrder& o) {
   io("policy", o.policy);
   io("ppm", o.ppm);
 }
 
-void Fields(auto& io, Is<TrainRequest> auto& r) {
+void Fields(auto& io, TrainRequest& r) {
   io("kind", r.kind);
   io("model", r.order.model);
   io("output", r.order.output);
@@ -68,7 +64,7 @@ void Fields(auto& io, Is<TrainRequest> auto& r) {
   io("steps", r.steps);
 }
 
-void Fields(auto& io, Is<TrainReport> auto& r) {
+void Fields(auto& io, TrainReport& r) {
   io("steps", r.steps);
   io("tokens", r.tokens);
   io("dropped_rows", r.dropped_rows);
@@ -80,7 +76,7 @@ void Fields(auto& io, Is<TrainReport> auto& r) {
   io.Optional("pair_accuracy", r.pair_accuracy, kNotMeasured);
 }
 
-void Fields(auto& io, Is<TrainProgress> auto& p) {
+void Fields(auto& io, TrainProgress& p) {
   io("step", p.step);
   io("steps", p.steps);
   io("tokens", p.tokens);
@@ -89,7 +85,7 @@ void Fields(auto& io, Is<TrainProgress> auto& p) {
   ForEachNumber(p, [&](const char* name, auto& value) { io.Optional(name, value, kNotMeasured); });
 }
 
-void Fields(auto& io, Is<Problem> auto& p) {
+void Fields(auto& io, Problem& p) {
   io("id", p.id);
   io("problem", p.problem);
   io("answer", p.answer);
@@ -99,7 +95,7 @@ void Fields(auto& io, Is<Problem> auto& p) {
   io("goal", p.goal);
 }
 
-std::string Write(const auto& value) {
+std::string Write(auto value) {
   JsonWriter out;
   Fields(out, value);
   return out.Text();
@@ -121,16 +117,12 @@ T Read(const std::string& text) {
 
 std::string ToText(const SearchOrder& order) { return Write(order); }
 SearchOrder ParseSearchOrder(const std::string& text) { return Read<SearchOrder>(text); }
-
 std::string ToText(const TrainRequest& request) { return Write(request); }
 TrainRequest ParseTrainRequest(const std::string& text) { return Read<TrainRequest>(text); }
-
 std::string ToText(const TrainReport& report) { return Write(report); }
 TrainReport ParseTrainReport(const std::string& text) { return Read<TrainReport>(text); }
-
 std::string ToText(const TrainProgress& progress) { return Write(progress); }
 TrainProgress ParseTrainProgress(const std::string& text) { return Read<TrainProgress>(text); }
-
 std::string ToText(const Problem& problem) { return Write(problem); }
 Problem ParseProblem(const std::string& text) { return Read<Problem>(text); }
 

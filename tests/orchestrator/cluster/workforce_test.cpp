@@ -109,7 +109,6 @@ TEST_CASE("messages about life are kept from the runs, those of earlier starts f
   std::string what;
   CHECK(CodeOf([&] { workforce.RequireEnough(); }, &what) == ExitCode::kTrainersLost);
   CHECK(Contains(what, "rank 1 (here): disk full"));
-  world[0]->Send(1, kControlChannel, Encode(7, Leave{}));  // The lost one is not told by itself.
 }
 
 TEST_CASE("the workers hear the setup, that the coordinator lives, and whom they have lost") {
@@ -132,7 +131,6 @@ TEST_CASE("the workers hear the setup, that the coordinator lives, and whom they
     workforce.Lose(2, "for the test");
   }
   worker.Join();
-  world[0]->Send(2, kControlChannel, Encode(1, Leave{}));
   CHECK(setup.text == "a: 1\n");
   CHECK(setup.heartbeat_s == options.heartbeat_s);
   CHECK(setup.silence_s == options.silence_s);
