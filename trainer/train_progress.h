@@ -4,7 +4,7 @@
 
 namespace gradus {
 
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 // Where the time of one step went on the first rank.
 struct StepSeconds {
@@ -24,18 +24,18 @@ struct TrainProgress {
   std::uint64_t skipped_steps = 0;  // So far.
   std::uint64_t step_tokens = 0;
   StepSeconds seconds;
-  double slowest_compute = 0;           // Seconds of the rank that computed longest.
-  double flops = 0;                     // See TrainingFlops; of all ranks.
-  double bound = 0;                     // Sum of the ranks' ComputeBound; 0: unknown.
-  double pair_accuracy = kUnknown;      // Of the step's own pairs, before its update.
-  double held_out_accuracy = kUnknown;  // After it, at the steps that measure it.
+  double slowest_compute = 0;               // Seconds of the rank that computed longest.
+  double flops = 0;                         // See TrainingFlops; of all ranks.
+  double bound = 0;                         // Sum of the ranks' ComputeBound; 0: unknown.
+  double pair_accuracy = kNotMeasured;      // Of the step's own pairs, before its update.
+  double held_out_accuracy = kNotMeasured;  // After it, at the steps that measure it.
 
   double TokensPerSecond() const {
-    return seconds.Total() > 0 ? double(step_tokens) / seconds.Total() : kUnknown;
+    return seconds.Total() > 0 ? double(step_tokens) / seconds.Total() : kNotMeasured;
   }
   // On GPUs the model FLOPs utilisation.
   double ShareOfBound() const {
-    return bound > 0 && seconds.Total() > 0 ? flops / seconds.Total() / bound : kUnknown;
+    return bound > 0 && seconds.Total() > 0 ? flops / seconds.Total() / bound : kNotMeasured;
   }
 };
 

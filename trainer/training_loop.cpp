@@ -201,10 +201,11 @@ class Trainer {
     if (state_.skipped_in_row > 1 && run_.callbacks.alarm) run_.callbacks.alarm(what);
   }
 
-  // What was measured after this step, or kUnknown.
+  // What was measured after this step, or kNotMeasured.
   double Evaluate(bool last) {
     const Evaluation& evaluation = run_.evaluation;
-    if (evaluation.every == 0 || (state_.step % evaluation.every != 0 && !last)) return kUnknown;
+    if (evaluation.every == 0 || (state_.step % evaluation.every != 0 && !last))
+      return kNotMeasured;
     const double value = evaluation.measure();
     if (group_.rank() == 0) Log("step {}: held-out {:.4f}", state_.step, value);
     const bool better = state_.best_step == 0 || value > state_.best_value;

@@ -93,7 +93,7 @@ TrainProgress ParseTrainProgress(const std::string& text) {
   p.skipped_steps = j.at("skipped_steps");
   // What is not finite is null in JSON.
   ForEachNumber(p, [&](const char* name, double& value) {
-    value = j.at(name).is_number() ? j.at(name).get<double>() : kUnknown;
+    value = j.at(name).is_number() ? j.at(name).get<double>() : kNotMeasured;
   });
   return p;
 }
