@@ -26,8 +26,8 @@ void RefreshSummaries(const RunFiles& files);
 void PrepareBase(Campaign& campaign);
 void TrainBootstrapPhase(Campaign& campaign);
 
-// All trees a round's search made, in key order.
-std::vector<Tree> RolloutTrees(const Campaign& campaign, RoundIndex round);
+// Where the trees of a round's search stand, part by part.
+std::vector<ShardPaths> RolloutShards(const Campaign& campaign, RoundIndex round);
 // Names of the parts that hold them.
 std::vector<PartId> RolloutParts(const Config& config, RoundIndex round);
 
