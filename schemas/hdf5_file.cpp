@@ -152,7 +152,9 @@ Hdf5Reader::Hdf5Reader(const std::string& bytes, std::string origin, const Schem
   // The library only reads the image; its interface lacks the const.
   char* image = const_cast<char*>(bytes.data()) + kUserBlock;
   Check(H5Pset_file_image(access.get(), image, bytes.size() - kUserBlock) >= 0, "opening a file");
-  file_ = Hdf5Id(H5Fopen("gradus.h5", H5F_ACC_RDONLY, access.get()));
+  // Files in memory that have the same name would be one to the library.
+  const std::string name = fmt::format("reader-{}", fmt::ptr(this));
+  file_ = Hdf5Id(H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get()));
   if (file_.get() < 0) Bad("not an HDF5 file: " + LibraryReason());
   CheckSchema(schema);
 }
@@ -208,37 +210,45 @@ std::uint64_t Hdf5Reader::Count(const std::string& name) const {
   return value;
 }
 
-Hdf5Id Hdf5Reader::Open(const std::string& path, hid_t type) const {
-  Hdf5Id data(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT));
-  if (data.get() < 0) Bad(fmt::format("dataset {} is missing", path));
-  const Hdf5Id stored(H5Dget_type(data.get()));
-  if (H5Tequal(stored.get(), type) <= 0) Bad(fmt::format("dataset {} has the wrong type", path));
-  return data;
-}
-
-std::uint64_t Hdf5Reader::Length(const Hdf5Id& data, const std::string& path,
-                                 std::size_t item_bytes) const {
-  const Hdf5Id space(H5Dget_space(data.get()));
-  if (H5Sget_simple_extent_ndims(space.get()) != 1) Bad(fmt::format("{} is not one row", path));
-  const auto count = static_cast<std::uint64_t>(H5Sget_simple_extent_npoints(space.get()));
-  if (count > bytes_ * kLargestRatio / item_bytes) {
-    Bad(fmt::format("{} claims {} values, more than the file can hold", path, count));
+const Hdf5Reader::Column& Hdf5Reader::Open(const std::string& path, hid_t type,
+                                           std::size_t item_bytes) const {
+  const auto [known, is_new] = columns_.try_emplace(path);
+  Column& column = known->second;
+  if (is_new) {
+    column.data = Hdf5Id(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT));
+    column.type = Hdf5Id(H5Dget_type(column.data.get()));
+    const Hdf5Id space(H5Dget_space(column.data.get()));
+    const bool flat = H5Sget_simple_extent_ndims(space.get()) == 1;
+    column.length = flat ? H5Sget_simple_extent_npoints(space.get()) : -1;
   }
-  return count;
+  if (column.data.get() < 0) Bad(fmt::format("dataset {} is missing", path));
+  if (H5Tequal(column.type.get(), type) <= 0)
+    Bad(fmt::format("dataset {} has the wrong type", path));
+  if (column.length < 0) Bad(fmt::format("{} is not one row", path));
+  if (static_cast<std::uint64_t>(column.length) > bytes_ * kLargestRatio / item_bytes) {
+    Bad(fmt::format("{} claims {} values, more than the file can hold", path, column.length));
+  }
+  return column;
 }
 
 void Hdf5Reader::CheckOffsets(const std::string& path, const std::vector<std::uint64_t>& offsets,
-                              std::uint64_t count) const {
-  if (offsets.front() != 0 || offsets.back() != count ||
-      !std::is_sorted(offsets.begin(), offsets.end())) {
+                              const RowRange& rows, std::uint64_t count) const {
+  const bool starts = rows.first > 0 || offsets.front() == 0;
+  const bool ends =
+      rows.first + rows.count < rows.of ? offsets.back() <= count : offsets.back() == count;
+  if (!starts || !ends || !std::is_sorted(offsets.begin(), offsets.end())) {
     Bad(fmt::format("{}/offsets do not rise from 0 to the {} values", path, count));
   }
 }
 
-void Hdf5Reader::ReadRaw(const Hdf5Id& data, const std::string& path, hid_t type, void* values,
-                         std::uint64_t count) const {
-  if (count == 0) return;
-  if (H5Dread(data.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+void Hdf5Reader::Read(const Column& column, const std::string& path, hid_t type, void* values,
+                      const RowRange& rows) const {
+  if (rows.count == 0) return;
+  const hsize_t first = rows.first, count = rows.count;
+  const Hdf5Id memory(H5Screate_simple(1, &count, nullptr));
+  const Hdf5Id stored(H5Dget_space(column.data.get()));
+  if (H5Sselect_hyperslab(stored.get(), H5S_SELECT_SET, &first, nullptr, &count, nullptr) < 0 ||
+      H5Dread(column.data.get(), type, memory.get(), stored.get(), H5P_DEFAULT, values) < 0) {
     Bad(fmt::format("{} cannot be read: {}", path, LibraryReason()));
   }
 }

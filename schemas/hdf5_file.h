@@ -3,7 +3,7 @@
 
 #include <bit>
 #include <cstdint>
-#include <filesystem>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -104,49 +104,63 @@ class Hdf5Writer {
   Hdf5Id file_, link_;
 };
 
-// Opens the bytes of a whole file. Everything throws Error naming `origin`.
+// Rows [first, first + count) of a column that has `of` rows in all.
+struct RowRange {
+  std::uint64_t first = 0, count = 0, of = 0;
+};
+
+// Opens the bytes of a whole file and keeps a copy of them, packed as they are; what is read of a
+// column is unpacked chunk by chunk. Everything throws Error naming `origin`.
 class Hdf5Reader {
  public:
   Hdf5Reader(const std::string& bytes, std::string origin, const Schema& schema);
+  Hdf5Reader(const Hdf5Reader&) = delete;  // Known to the library by its address.
   std::string Text(const std::string& attribute) const;
   std::uint64_t Count(const std::string& attribute) const;
-  // Exactly `count` values of exactly that type.
+  // These rows of a column of exactly `rows.of` values of exactly that type.
+  template <class T>
+  std::vector<T> Get(const std::string& path, const RowRange& rows) const {
+    const Column& column = Open(path, Hdf5Type<T>(), sizeof(T));
+    if (static_cast<std::uint64_t>(column.length) != rows.of)
+      Bad(fmt::format("{} has {} values instead of {}", path, column.length, rows.of));
+    std::vector<T> values(rows.count);
+    Read(column, path, Hdf5Type<T>(), values.data(), rows);
+    return values;
+  }
   template <class T>
   std::vector<T> Get(const std::string& path, std::uint64_t count) const {
-    const Hdf5Id data = Open(path, Hdf5Type<T>());
-    if (Length(data, path, sizeof(T)) != count) {
-      Bad(fmt::format("{} has {} values instead of {}", path, Length(data, path, sizeof(T)),
-                      count));
-    }
-    return Read<T>(data, path, count);
+    return Get<T>(path, RowRange{0, count, count});
   }
-  // Exactly `rows` rows; the offsets are checked.
+  // These rows of a ragged column of exactly `rows.of` rows. Their offsets are checked; so whoever
+  // reads all rows has checked all of them. In the result they count from the range's first value.
   template <class T>
-  Ragged<T> GetRagged(const std::string& path, std::uint64_t rows) const {
+  Ragged<T> GetRagged(const std::string& path, const RowRange& rows) const {
     Ragged<T> result;
-    result.offsets = Get<std::uint64_t>(path + "/offsets", rows + 1);
-    const Hdf5Id data = Open(path + "/values", Hdf5Type<T>());
-    const std::uint64_t count = Length(data, path, sizeof(T));
-    CheckOffsets(path, result.offsets, count);
-    result.values = Read<T>(data, path, count);
+    result.offsets =
+        Get<std::uint64_t>(path + "/offsets", RowRange{rows.first, rows.count + 1, rows.of + 1});
+    const std::string values = path + "/values";
+    const auto all = static_cast<std::uint64_t>(Open(values, Hdf5Type<T>(), sizeof(T)).length);
+    CheckOffsets(path, result.offsets, rows, all);
+    const std::uint64_t first = result.offsets.front(), last = result.offsets.back();
+    result.values = Get<T>(values, RowRange{first, last - first, all});
+    for (std::uint64_t& offset : result.offsets) offset -= first;
     return result;
   }
-  // Throws unless the offsets rise from 0 to `count`.
+  // Throws unless the offsets of these rows rise inside [0, count], from 0 if the first row is
+  // among them and to `count` if the last one is.
   void CheckOffsets(const std::string& path, const std::vector<std::uint64_t>& offsets,
-                    std::uint64_t count) const;
+                    const RowRange& rows, std::uint64_t count) const;
   [[noreturn]] void Bad(const std::string& what) const;
 
  private:
-  Hdf5Id Open(const std::string& path, hid_t type) const;
-  std::uint64_t Length(const Hdf5Id& data, const std::string& path, std::size_t item_bytes) const;
-  template <class T>
-  std::vector<T> Read(const Hdf5Id& data, const std::string& path, std::uint64_t count) const {
-    std::vector<T> values(count);
-    ReadRaw(data, path, Hdf5Type<T>(), values.data(), count);
-    return values;
-  }
-  void ReadRaw(const Hdf5Id& data, const std::string& path, hid_t type, void* values,
-               std::uint64_t count) const;
+  // Stays open, and with it the chunk that was unpacked last.
+  struct Column {
+    Hdf5Id data, type;
+    std::int64_t length = -1;  // -1: not one row of values.
+  };
+  const Column& Open(const std::string& path, hid_t type, std::size_t item_bytes) const;
+  void Read(const Column& column, const std::string& path, hid_t type, void* values,
+            const RowRange& rows) const;
   Hdf5Id Attribute(const std::string& name) const;
   void CheckSchema(const Schema& schema) const;
 
@@ -155,6 +169,7 @@ class Hdf5Reader {
   std::string origin_;
   std::uint64_t bytes_;
   Hdf5Id file_;
+  mutable std::map<std::string, Column> columns_;  // Those that were read from.
 };
 
 }  // namespace gradus

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kHeader = 2 * sizeof(std::uint32_t);  // Length and CRC32C.
 constexpr std::size_t kLongest = 256u << 20;  // Of one payload: caps what garbage can ask for.
+constexpr std::size_t kLongestTail = 2 * kLongest;  // More than that is not cut, but damage.
 
 bool IsRecordKind(std::uint8_t value) {
   return value >= static_cast<std::uint8_t>(RecordKind::kRunStarted) &&
@@ -27,13 +28,19 @@ std::uint32_t GetU32(const char* from) {
   return value;
 }
 
-// Bytes of the record at the front of `bytes` when its frame fits and names a known kind; 0
-// otherwise.
-std::size_t FrameAt(std::string_view bytes) {
+// Bytes of the record at the front of `bytes` when it names a known kind and a possible length, be
+// they all there or not; 0 otherwise.
+std::size_t FrameSize(std::string_view bytes) {
   if (bytes.size() < kHeader + 1) return 0;
   const std::size_t length = GetU32(bytes.data());
-  if (length > kLongest || length > bytes.size() - kHeader - 1) return 0;
-  return IsRecordKind(static_cast<std::uint8_t>(bytes[kHeader])) ? kHeader + 1 + length : 0;
+  if (length > kLongest || !IsRecordKind(static_cast<std::uint8_t>(bytes[kHeader]))) return 0;
+  return kHeader + 1 + length;
+}
+
+// The same when all of it is there; 0 otherwise.
+std::size_t FrameAt(std::string_view bytes) {
+  const std::size_t size = FrameSize(bytes);
+  return size <= bytes.size() ? size : 0;
 }
 
 bool HasGoodCrc(std::string_view frame) {
@@ -83,22 +90,63 @@ std::vector<fs::path> LogFiles(const fs::path& folder) {
   return files;
 }
 
+// A file read from its beginning to its end, of which little is in memory at a time.
+class FileWindow {
+ public:
+  explicit FileWindow(const fs::path& file)
+      : file_(file), fd_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (!fd_) Fail("{}: {}", file.string(), std::strerror(errno));
+  }
+  // The next bytes that were not skipped: `size` of them, or fewer where the file ends.
+  std::string_view Peek(std::size_t size) {
+    while (bytes_.size() - used_ < size && ReadPiece()) {
+    }
+    return std::string_view(bytes_).substr(used_, size);
+  }
+  void Skip(std::size_t size) {
+    used_ += size;
+    position_ += size;
+  }
+  std::uint64_t position() const { return position_; }
+
+ private:
+  // False at the end of the file.
+  bool ReadPiece() {
+    bytes_.erase(0, used_);
+    used_ = 0;
+    const std::size_t before = bytes_.size();
+    bytes_.resize(before + kPiece);
+    const ssize_t got = ::read(fd_.get(), bytes_.data() + before, kPiece);
+    if (got < 0 && errno != EINTR)
+      Fail("{}: cannot read: {}", file_.string(), std::strerror(errno));
+    bytes_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    return got != 0;
+  }
+
+  static constexpr std::size_t kPiece = 1 << 20;
+  fs::path file_;
+  Fd fd_;
+  std::string bytes_;
+  std::size_t used_ = 0;  // Of `bytes_`.
+  std::uint64_t position_ = 0;
+};
+
 // Visits the good records of one file; returns the bytes of a torn tail, which only the newest may
 // have.
 std::uint64_t ReplayFile(const fs::path& file, bool newest,
                          const std::function<void(const Record&)>& visit) {
-  const std::string bytes = ReadFile(file);
-  std::string_view rest = bytes;
-  while (!rest.empty()) {
-    const std::size_t size = FrameAt(rest);
-    if (size == 0 || !HasGoodCrc(rest.substr(0, size))) break;
-    const std::string_view frame = rest.substr(0, size);
+  FileWindow window(file);
+  for (;;) {
+    const std::size_t size = FrameSize(window.Peek(kHeader + 1));
+    const std::string_view frame = window.Peek(size);
+    if (size == 0 || frame.size() < size || !HasGoodCrc(frame)) break;
     visit({static_cast<RecordKind>(frame[kHeader]), std::string(frame.substr(kHeader + 1))});
-    rest.remove_prefix(size);
+    window.Skip(size);
   }
+  const std::string_view rest = window.Peek(kLongestTail + 1);
   if (rest.empty()) return 0;
-  if (!newest || IsWholeButChanged(rest) || HoldsLaterRecord(rest)) {
-    const std::size_t good = bytes.size() - rest.size();
+  if (!newest || rest.size() > kLongestTail || IsWholeButChanged(rest) || HoldsLaterRecord(rest)) {
+    const std::uint64_t good = window.position();
     Fail(
         "{}: damaged record at byte {}; restore the file from a backup, or give up what follows: "
         "truncate -s {} {}",

@@ -11,19 +11,17 @@
 
 namespace gradus {
 
-// Kinds of ledger record. Values are stored: append only.
+// Kinds of ledger record; ledger_records.h has what they say. Values are stored: append only.
 enum class RecordKind : std::uint8_t {
-  kRunStarted = 1,    // JSON {run_id, epoch, config_digest, ranks, unix_s}
-  kPhaseStarted = 2,  // JSON {round, part, keys}; keys: how many.
-  kResult = 3,        // SerializeTree(tree)
-  kShardSealed =
-      4,           // JSON {round, part, file, sha256, content_digest, trees, keys}; keys: an array.
-  kPhaseDone = 5,  // JSON {round, part, seconds}
-  kRoundPublished = 6,  // JSON {round, manifest_sha256}
-  kWorkerLost = 7,      // JSON {rank, reason, leases, unix_s}
-  kAbandoned = 8,       // JSON {key, round, part, reason}: given up after repeated failures.
+  kRunStarted = 1,
+  kPhaseStarted = 2,
+  kResult = 3,  // SerializeTree(tree); the others are JSON.
+  kShardSealed = 4,
+  kPhaseDone = 5,
+  kRoundPublished = 6,
+  kWorkerLost = 7,
+  kAbandoned = 8,  // Given up after repeated failures.
 };
-// A key inside JSON is [round, phase, problem, attempt].
 
 struct Record {
   RecordKind kind = RecordKind::kRunStarted;
@@ -39,6 +37,7 @@ class Ledger {
   // file (a torn record anywhere else is an Error), and continues in a new file.
   Ledger(const std::filesystem::path& folder, const std::function<void(const Record&)>& visit);
   void Append(RecordKind kind, std::string_view payload);
+  void Append(const Record& record) { Append(record.kind, record.payload); }
   void Sync();
   std::uint64_t appended() const { return appended_; }
   std::uint64_t synced() const { return synced_; }

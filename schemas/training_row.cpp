@@ -5,7 +5,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/hdf5_file.h"
+#include "schemas/columns.h"
 
 namespace gradus {
 namespace {
@@ -20,106 +20,37 @@ const Schema& PairsSchema() {
   return schema;
 }
 
-// The columns of one kind of row, named once for both directions: a Columns function below calls
-// `columns.Plain(path, field)` and `columns.List(path, field)` for each.
-template <class Row>
-class ColumnWriter {
- public:
-  ColumnWriter(Hdf5Writer& out, const std::vector<Row>& rows) : out_(out), rows_(rows) {}
-  template <class T, class Field>
-  void Plain(const std::string& path, Field field) {
-    std::vector<T> values;
-    values.reserve(rows_.size());
-    for (const Row& row : rows_) values.push_back(static_cast<T>(field(row)));
-    out_.Put(path, values);
-  }
-  template <class T, class Field>
-  void List(const std::string& path, Field field) {
-    Ragged<T> lists;
-    for (const Row& row : rows_) lists.Add(field(row));
-    out_.Put(path, lists);
-  }
-
- private:
-  Hdf5Writer& out_;
-  const std::vector<Row>& rows_;
-};
-
-template <class Row>
-class ColumnReader {
- public:
-  ColumnReader(const Hdf5Reader& in, std::vector<Row>& rows) : in_(in), rows_(rows) {}
-  template <class T, class Field>
-  void Plain(const std::string& path, Field field) {
-    const std::vector<T> values = in_.Get<T>(path, rows_.size());
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      auto& to = field(rows_[i]);
-      to = static_cast<std::remove_reference_t<decltype(to)>>(values[i]);
-    }
-  }
-  template <class T, class Field>
-  void List(const std::string& path, Field field) {
-    const Ragged<T> lists = in_.GetRagged<T>(path, rows_.size());
-    for (std::size_t i = 0; i < rows_.size(); ++i) field(rows_[i]) = lists.Row(i);
-  }
-
- private:
-  const Hdf5Reader& in_;
-  std::vector<Row>& rows_;
-};
-
 template <class Columns, class Origin>
 void OriginColumns(Columns& columns, const std::string& group, Origin origin) {
-  columns.template Plain<std::uint32_t>(
-      group + "/round", [=](auto& r) -> auto& { return origin(r).key.round; });
-  columns.template Plain<std::uint8_t>(
-      group + "/phase", [=](auto& r) -> auto& { return origin(r).key.phase; });
-  columns.template Plain<std::uint32_t>(
-      group + "/problem", [=](auto& r) -> auto& { return origin(r).key.problem; });
-  columns.template Plain<std::uint32_t>(
-      group + "/attempt", [=](auto& r) -> auto& { return origin(r).key.attempt; });
-  columns.template Plain<std::int32_t>(
-      group + "/node", [=](auto& r) -> auto& { return origin(r).node; });
-  columns.template List<char>(
-      group + "/problem_id", [=](auto& r) -> auto& { return origin(r).problem_id; });
+  columns(group + "/round", origin, &RowOrigin::key, &Key::round);
+  columns(group + "/phase", origin, &RowOrigin::key, &Key::phase);
+  columns(group + "/problem", origin, &RowOrigin::key, &Key::problem);
+  columns(group + "/attempt", origin, &RowOrigin::key, &Key::attempt);
+  columns(group + "/node", origin, &RowOrigin::node);
+  columns(group + "/problem_id", origin, &RowOrigin::problem_id);
 }
 
 template <class Columns>
 void SftColumns(Columns& columns) {
-  OriginColumns(
-      columns, "/origin", [](auto& r) -> auto& { return r.origin; });
-  columns.template Plain<double>(
-      "/rows/mean_q", [](auto& r) -> auto& { return r.mean_q; });
-  columns.template List<char>(
-      "/rows/level", [](auto& r) -> auto& { return r.level; });
-  columns.template List<std::int32_t>(
-      "/tokens/ids", [](auto& r) -> auto& { return r.tokens; });
-  columns.template List<std::uint8_t>(
-      "/tokens/mask", [](auto& r) -> auto& { return r.mask; });
+  OriginColumns(columns, "/origin", &SftRow::origin);
+  columns("/rows/mean_q", &SftRow::mean_q);
+  columns("/rows/level", &SftRow::level);
+  columns("/tokens/ids", &SftRow::tokens);
+  columns("/tokens/mask", &SftRow::mask);
 }
 
 template <class Columns>
 void PairColumns(Columns& columns) {
-  OriginColumns(
-      columns, "/origin/chosen", [](auto& r) -> auto& { return r.chosen_origin; });
-  OriginColumns(
-      columns, "/origin/rejected", [](auto& r) -> auto& { return r.rejected_origin; });
-  columns.template List<std::int32_t>(
-      "/tokens/prefix", [](auto& r) -> auto& { return r.prefix; });
-  columns.template List<std::int32_t>(
-      "/tokens/chosen", [](auto& r) -> auto& { return r.chosen; });
-  columns.template List<std::int32_t>(
-      "/tokens/rejected", [](auto& r) -> auto& { return r.rejected; });
-  columns.template Plain<std::uint32_t>(
-      "/rows/n_pos", [](auto& r) -> auto& { return r.n_pos; });
-  columns.template Plain<std::uint32_t>(
-      "/rows/n_neg", [](auto& r) -> auto& { return r.n_neg; });
-  columns.template Plain<double>(
-      "/rows/q_chosen", [](auto& r) -> auto& { return r.q_chosen; });
-  columns.template Plain<double>(
-      "/rows/q_rejected", [](auto& r) -> auto& { return r.q_rejected; });
-  columns.template Plain<std::uint8_t>(
-      "/rows/final_step", [](auto& r) -> auto& { return r.final_step; });
+  OriginColumns(columns, "/origin/chosen", &PreferencePair::chosen_origin);
+  OriginColumns(columns, "/origin/rejected", &PreferencePair::rejected_origin);
+  columns("/tokens/prefix", &PreferencePair::prefix);
+  columns("/tokens/chosen", &PreferencePair::chosen);
+  columns("/tokens/rejected", &PreferencePair::rejected);
+  columns("/rows/n_pos", &PreferencePair::n_pos);
+  columns("/rows/n_neg", &PreferencePair::n_neg);
+  columns("/rows/q_chosen", &PreferencePair::q_chosen);
+  columns("/rows/q_rejected", &PreferencePair::q_rejected);
+  columns("/rows/final_step", &PreferencePair::final_step);
 }
 
 bool AllTokens(const std::vector<std::int32_t>& ids) {
@@ -152,6 +83,11 @@ const char* Fault(const PreferencePair& pair) {
   return nullptr;
 }
 
+// The file's count, once a column of doubles bears it out.
+std::uint64_t CountRows(const Hdf5Reader& in, const std::string& column) {
+  return in.Get<double>(column, in.Count("n_rows")).size();
+}
+
 template <class Row>
 void CheckRows(const std::vector<Row>& rows, const std::string& path) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -165,36 +101,44 @@ void WriteSftRows(const std::filesystem::path& path, const std::vector<SftRow>& 
   CheckRows(rows, path.string());
   Hdf5Writer out(SftSchema());
   out.SetCount("n_rows", rows.size());
-  ColumnWriter<SftRow> columns(out, rows);
+  ColumnWriter columns(out, rows);
   SftColumns(columns);
   WriteFileAtomically(path, out.Take());
 }
 
 std::vector<SftRow> ReadSftRows(const std::filesystem::path& path) {
   const Hdf5Reader in(ReadFile(path), path.string(), SftSchema());
-  std::vector<SftRow> rows(in.Get<double>("/rows/mean_q", in.Count("n_rows")).size());
-  ColumnReader<SftRow> columns(in, rows);
+  std::vector<SftRow> rows(CountRows(in, "/rows/mean_q"));
+  ColumnReader columns(in, rows, {0, rows.size(), rows.size()});
   SftColumns(columns);
   CheckRows(rows, path.string());
   return rows;
+}
+
+std::uint64_t CountSftRows(const std::filesystem::path& path) {
+  return CountRows(Hdf5Reader(ReadFile(path), path.string(), SftSchema()), "/rows/mean_q");
 }
 
 void WritePairs(const std::filesystem::path& path, const std::vector<PreferencePair>& pairs) {
   CheckRows(pairs, path.string());
   Hdf5Writer out(PairsSchema());
   out.SetCount("n_rows", pairs.size());
-  ColumnWriter<PreferencePair> columns(out, pairs);
+  ColumnWriter columns(out, pairs);
   PairColumns(columns);
   WriteFileAtomically(path, out.Take());
 }
 
 std::vector<PreferencePair> ReadPairs(const std::filesystem::path& path) {
   const Hdf5Reader in(ReadFile(path), path.string(), PairsSchema());
-  std::vector<PreferencePair> pairs(in.Get<double>("/rows/q_chosen", in.Count("n_rows")).size());
-  ColumnReader<PreferencePair> columns(in, pairs);
+  std::vector<PreferencePair> pairs(CountRows(in, "/rows/q_chosen"));
+  ColumnReader columns(in, pairs, {0, pairs.size(), pairs.size()});
   PairColumns(columns);
   CheckRows(pairs, path.string());
   return pairs;
+}
+
+std::uint64_t CountPairs(const std::filesystem::path& path) {
+  return CountRows(Hdf5Reader(ReadFile(path), path.string(), PairsSchema()), "/rows/q_chosen");
 }
 
 }  // namespace gradus

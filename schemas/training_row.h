@@ -40,5 +40,8 @@ void WriteSftRows(const std::filesystem::path& path, const std::vector<SftRow>& 
 std::vector<SftRow> ReadSftRows(const std::filesystem::path& path);
 void WritePairs(const std::filesystem::path& path, const std::vector<PreferencePair>& pairs);
 std::vector<PreferencePair> ReadPairs(const std::filesystem::path& path);
+// How many rows such a file has, without unpacking them.
+std::uint64_t CountSftRows(const std::filesystem::path& path);
+std::uint64_t CountPairs(const std::filesystem::path& path);
 
 }  // namespace gradus

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "schemas/base/bytes.h"
-#include "schemas/base/file.h"
 
 namespace gradus {
 namespace {
@@ -221,13 +220,6 @@ Tree ParseTree(std::string_view bytes) {
   if (!in.AtEnd()) Fail("malformed tree {}: bytes after its end", ToString(tree.key));
   CheckTree(tree);
   return tree;
-}
-
-// A digest of the trees' digests, so that no more than one tree's bytes are in memory at a time.
-std::string ContentDigest(const std::vector<Tree>& trees) {
-  std::string digests;
-  for (const Tree& tree : trees) digests += Sha256(SerializeContent(tree));
-  return Sha256(digests);
 }
 
 }  // namespace gradus

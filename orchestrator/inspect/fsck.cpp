@@ -244,32 +244,33 @@ class Checker {
            round.published ? "nothing reads it" : "the run writes it again");
     }
     try {
-      const std::vector<Tree> trees = ReadShard(path);
-      report_.trees += trees.size();
-      if (is_known) CompareShard(path, trees, sealed->second);
+      ShardReader shard(path);
+      if (is_known) CompareShard(path, shard, sealed->second);
+      while (const std::optional<Tree> tree = shard.Next()) {
+        if (is_known) CheckAccepted(path, *tree);
+      }
+      report_.trees += shard.keys().size();
     } catch (const Error& error) {
       FindError(path, error, kRestore);
     }
   }
 
-  // The file is the one the ledger sealed, and holds exactly its keys with the content that was
-  // accepted.
-  void CompareShard(const fs::path& path, const std::vector<Tree>& trees,
-                    const SealedShard& sealed) {
-    if (Sha256File(path) != sealed.sha256 || ContentDigest(trees) != sealed.content_digest) {
-      return Find(path, "is not the file that the ledger recorded", kRestore);
+  // The file is the one that the ledger sealed.
+  void CompareShard(const fs::path& path, const ShardReader& shard, const ShardSealed& sealed) {
+    if (Sha256File(path) != sealed.sha256 || shard.content_digest() != sealed.content_digest) {
+      Find(path, "is not the file that the ledger recorded", kRestore);
     }
-    const bool same_keys =
-        std::equal(trees.begin(), trees.end(), sealed.keys.begin(), sealed.keys.end(),
-                   [](const Tree& tree, const Key& key) { return tree.key == key; });
-    if (!same_keys) return Find(path, "holds other keys than the ledger recorded", kRestore);
-    for (const Tree& tree : trees) {
-      const auto accepted = account_.results.find(tree.key);
-      if (accepted != account_.results.end() &&
-          accepted->second != Sha256(SerializeContent(tree))) {
-        Find(path, fmt::format("{} differs from the result that was accepted", ToString(tree.key)),
-             kRestore);
-      }
+    if (shard.keys() != sealed.keys) {
+      Find(path, "holds other keys than the ledger recorded", kRestore);
+    }
+  }
+
+  // It holds what was accepted.
+  void CheckAccepted(const fs::path& path, const Tree& tree) {
+    const auto accepted = account_.results.find(tree.key);
+    if (accepted != account_.results.end() && accepted->second != Sha256(SerializeContent(tree))) {
+      Find(path, fmt::format("{} differs from the result that was accepted", ToString(tree.key)),
+           kRestore);
     }
   }
 

@@ -1,81 +1,46 @@
 #include "orchestrator/inspect/ledger_account.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <set>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/tree.h"
 
 namespace gradus {
 namespace {
 
-using nlohmann::json;
-
-Key KeyOf(const json& j) {
-  const auto phase = j.at(1).get<std::uint8_t>();
-  if (!IsPhase(phase)) Fail("unknown phase {}", phase);
-  return {j.at(0).get<std::uint32_t>(), static_cast<Phase>(phase), j.at(2).get<std::uint32_t>(),
-          j.at(3).get<std::uint32_t>()};
+void Add(const RunStarted& entry, LedgerAccount& account) {
+  account.run_id = entry.run_id;
+  account.config_digest = entry.config_digest;
 }
 
-RoundPart PartOf(const json& j) {
-  return {j.at("round").get<RoundIndex>(), j.at("part").get<std::string>()};
+void Add(const PartStarted& entry, LedgerAccount& account) {
+  const auto [known, is_new] = account.expected.emplace(entry.part, entry.keys);
+  if (!is_new && known->second != entry.keys) {
+    account.faults.push_back(fmt::format("round {} {} began with {} keys and was continued with {}",
+                                         entry.part.round, entry.part.name, known->second,
+                                         entry.keys));
+  }
 }
 
-void AddResult(const std::string& payload, LedgerAccount& account) {
-  const Tree tree = ParseTree(payload);
+void Add(const Tree& tree, LedgerAccount& account) {
   const bool is_new = account.results.emplace(tree.key, Sha256(SerializeContent(tree))).second;
   if (!is_new) account.faults.push_back(fmt::format("{} was accepted twice", ToString(tree.key)));
 }
 
-void AddShard(const json& j, LedgerAccount& account) {
-  SealedShard shard{j.at("part").get<std::string>(),
-                    j.at("sha256").get<std::string>(),
-                    j.at("content_digest").get<std::string>(),
-                    {}};
-  for (const json& key : j.at("keys")) shard.keys.push_back(KeyOf(key));
-  account.shards[{j.at("round").get<RoundIndex>(), j.at("file").get<std::string>()}] = shard;
+void Add(const ShardSealed& entry, LedgerAccount& account) {
+  account.shards[{entry.part.round, entry.file}] = entry;
 }
 
-void AddPart(const json& j, LedgerAccount& account) {
-  const RoundPart part = PartOf(j);
-  const auto keys = j.at("keys").get<std::uint64_t>();
-  const auto [known, is_new] = account.expected.emplace(part, keys);
-  if (!is_new && known->second != keys) {
-    account.faults.push_back(fmt::format("round {} {} began with {} keys and was continued with {}",
-                                         part.first, part.second, known->second, keys));
-  }
+void Add(const PhaseDone& entry, LedgerAccount& account) { account.done.insert(entry.part); }
+
+void Add(const RoundPublished& entry, LedgerAccount& account) {
+  account.manifests[entry.round] = entry.manifest_sha256;
 }
 
-void AddRecord(const Record& record, LedgerAccount& account) {
-  if (record.kind == RecordKind::kResult) return AddResult(record.payload, account);
-  const json j = json::parse(record.payload);
-  switch (record.kind) {
-    case RecordKind::kRunStarted:
-      account.run_id = j.at("run_id").get<std::string>();
-      account.config_digest = j.at("config_digest").get<std::string>();
-      break;
-    case RecordKind::kPhaseStarted:
-      AddPart(j, account);
-      break;
-    case RecordKind::kShardSealed:
-      AddShard(j, account);
-      break;
-    case RecordKind::kPhaseDone:
-      account.done[PartOf(j)] = true;
-      break;
-    case RecordKind::kAbandoned:
-      account.abandoned[KeyOf(j.at("key"))] = PartOf(j);
-      break;
-    case RecordKind::kRoundPublished:
-      account.manifests[j.at("round").get<RoundIndex>()] =
-          j.at("manifest_sha256").get<std::string>();
-      break;
-    default:
-      break;  // Lost workers: nothing to add up.
-  }
+void Add(const WorkerLost&, LedgerAccount&) {}  // Nothing to add up.
+
+void Add(const KeyAbandoned& entry, LedgerAccount& account) {
+  account.abandoned[entry.key] = entry.part;
 }
 
 // One line for any number of keys with the same fault.
@@ -115,15 +80,13 @@ std::set<Key> SealedKeys(const LedgerAccount& account, std::vector<std::string>&
 
 // Keys of a finished part: each sealed or abandoned.
 void CheckParts(const LedgerAccount& account, std::vector<std::string>& faults) {
-  std::map<RoundPart, std::uint64_t> settled;
-  for (const auto& [name, shard] : account.shards) {
-    settled[{name.first, shard.part}] += shard.keys.size();
-  }
+  std::map<PartId, std::uint64_t> settled;
+  for (const auto& [name, shard] : account.shards) settled[shard.part] += shard.keys.size();
   for (const auto& [key, part] : account.abandoned) ++settled[part];
   for (const auto& [part, keys] : account.expected) {
     if (account.done.contains(part) && settled[part] != keys) {
       faults.push_back(fmt::format("round {} {} ended with {} of its {} keys sealed or abandoned",
-                                   part.first, part.second, settled[part], keys));
+                                   part.round, part.name, settled[part], keys));
     }
   }
 }
@@ -135,10 +98,7 @@ LedgerAccount ReadAccount(const std::filesystem::path& ledger_folder) {
   account.torn_bytes = ReplayLedger(ledger_folder, [&](const Record& record) {
     ++account.records;
     try {
-      AddRecord(record, account);
-    } catch (const json::exception&) {
-      account.faults.push_back(fmt::format("record {} (kind {}) is malformed", account.records,
-                                           static_cast<int>(record.kind)));
+      std::visit([&](const auto& entry) { Add(entry, account); }, ParseEntry(record));
     } catch (const Error& error) {
       account.faults.push_back(fmt::format("record {}: {}", account.records, error.what()));
     }

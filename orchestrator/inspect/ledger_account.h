@@ -1,34 +1,25 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "schemas/ids.h"
-#include "schemas/ledger.h"
+#include "schemas/ledger_records.h"
 
 namespace gradus {
-
-// A shard as the ledger knows it.
-struct SealedShard {
-  std::string part, sha256, content_digest;
-  std::vector<Key> keys;
-};
-
-// A keyed part of a round, e.g. (1, "rollout").
-using RoundPart = std::pair<RoundIndex, std::string>;
 
 // Everything a ledger says about a run, added up. Faults are collected, not thrown: a checker wants
 // them all.
 struct LedgerAccount {
   std::string run_id, config_digest;   // Of the newest opening.
   std::map<Key, std::string> results;  // Accepted key → digest of its content.
-  std::map<Key, RoundPart> abandoned;
-  std::map<std::pair<RoundIndex, std::string>, SealedShard>
-      shards;                                   // (round, file) → newest record.
-  std::map<RoundPart, std::uint64_t> expected;  // Keys a part began with.
-  std::map<RoundPart, bool> done;
+  std::map<Key, PartId> abandoned;
+  std::map<std::pair<RoundIndex, std::string>, ShardSealed>
+      shards;                                // (round, file) → newest record.
+  std::map<PartId, std::uint64_t> expected;  // Keys a part began with.
+  std::set<PartId> done;
   std::map<RoundIndex, std::string> manifests;  // Round → SHA-256 of its manifest.
   std::uint64_t records = 0;
   std::uint64_t torn_bytes = 0;  // At the end of the newest file.

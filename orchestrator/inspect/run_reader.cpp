@@ -8,7 +8,7 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "schemas/ledger.h"
+#include "schemas/ledger_records.h"
 #include "schemas/manifest.h"
 #include "schemas/shard.h"
 
@@ -19,9 +19,6 @@ using nlohmann::ordered_json;
 
 // progress.json is rewritten at least this often while a run lives, long training steps included.
 constexpr double kFresh_s = 60;
-
-// "rollout-000003.h5" belongs to "rollout".
-std::string PartOf(const std::string& shard) { return shard.substr(0, shard.rfind('-')); }
 
 // The order in which a round makes its parts: searches first, then evaluations.
 int PlaceOf(const std::string& part) {
@@ -36,7 +33,7 @@ std::vector<std::string> ShardNames(const fs::path& folder) {
     if (entry.path().extension() == ".h5") names.push_back(entry.path().filename().string());
   }
   std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-    const int left = PlaceOf(PartOf(a)), right = PlaceOf(PartOf(b));
+    const int left = PlaceOf(PartOfShard(a)), right = PlaceOf(PartOfShard(b));
     return left != right ? left < right : a < b;
   });
   return names;
@@ -71,22 +68,19 @@ void ReadProgress(RunView& run) {
   run.progress_age_s = WallSeconds() - NumberAt(run.progress, "/unix_s").value_or(0);
 }
 
-std::optional<Tree> FindIn(const std::vector<Tree>& trees, const Key& key) {
-  for (const Tree& tree : trees) {
-    if (tree.key == key) return tree;
-  }
-  return std::nullopt;
-}
-
 // `shards` hold ascending keys.
 std::optional<FoundTree> SearchPart(const fs::path& folder, const std::vector<std::string>& shards,
                                     const Key& key) {
   std::size_t low = 0, high = shards.size();
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;
-    const std::vector<Tree> trees = ReadShard(folder / shards[middle]);
-    if (std::optional<Tree> tree = FindIn(trees, key)) return FoundTree{*tree, shards[middle]};
-    if (trees.empty() || key < trees.front().key) {
+    const ShardReader shard(folder / shards[middle]);
+    const std::vector<Key>& keys = shard.keys();
+    const auto at = std::lower_bound(keys.begin(), keys.end(), key);
+    if (at != keys.end() && *at == key) {
+      return FoundTree{shard.At(static_cast<std::size_t>(at - keys.begin())), shards[middle]};
+    }
+    if (at == keys.begin()) {
       high = middle;
     } else {
       low = middle + 1;
@@ -102,7 +96,7 @@ void VisitLedger(const RunView& run, RoundIndex round, const std::set<Key>& seen
   bool go_on = true;
   ReplayLedger(run.files.Ledger(), [&](const Record& record) {
     if (!go_on || record.kind != RecordKind::kResult) return;
-    const Tree tree = ParseTree(record.payload);
+    const auto tree = std::get<Tree>(ParseEntry(record));
     if (static_cast<RoundIndex>(tree.key.round) != round || seen.contains(tree.key)) return;
     go_on = visit(tree, "ledger");
   });
@@ -151,9 +145,10 @@ std::optional<double> NumberAt(const ordered_json& json, const std::string& poin
 void VisitTrees(const RunView& run, const RoundView& round, const TreeVisitor& visit) {
   std::set<Key> seen;
   for (const std::string& name : round.shards) {
-    for (const Tree& tree : ReadShard(run.files.Shards(round.round) / name)) {
-      if (!round.published) seen.insert(tree.key);
-      if (!visit(tree, name)) return;
+    ShardReader shard(run.files.Shards(round.round) / name);
+    while (const std::optional<Tree> tree = shard.Next()) {
+      if (!round.published) seen.insert(tree->key);
+      if (!visit(*tree, name)) return;
     }
   }
   if (!round.published) VisitLedger(run, round.round, seen, visit);
@@ -162,7 +157,7 @@ void VisitTrees(const RunView& run, const RoundView& round, const TreeVisitor& v
 std::optional<FoundTree> FindTree(const RunView& run, const Key& key) {
   const RoundView& round = run.Round(static_cast<RoundIndex>(key.round));
   std::map<std::string, std::vector<std::string>> parts;
-  for (const std::string& shard : round.shards) parts[PartOf(shard)].push_back(shard);
+  for (const std::string& shard : round.shards) parts[PartOfShard(shard)].push_back(shard);
   for (const auto& [part, shards] : parts) {
     auto found = SearchPart(run.files.Shards(round.round), shards, key);
     if (found) return found;

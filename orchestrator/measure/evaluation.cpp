@@ -115,17 +115,6 @@ void AddSearch(EvalSummary& summary, const Tree& tree, const std::string& level)
       level, answers == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(answers));
 }
 
-// Sums of expectations are rounded, so they are taken in key order.
-std::vector<const Tree*> HeldOutByKey(const std::vector<Tree>& trees) {
-  std::vector<const Tree*> held_out;
-  for (const Tree& tree : trees) {
-    if (tree.key.phase == Phase::kEvaluate) held_out.push_back(&tree);
-  }
-  std::sort(held_out.begin(), held_out.end(),
-            [](const Tree* a, const Tree* b) { return a->key < b->key; });
-  return held_out;
-}
-
 void PutRate(nlohmann::ordered_json& json, const std::string& name, const RateByLevel& rate) {
   if (rate.all.total == 0) return;
   const Interval interval = WilsonInterval(rate.all.successes, rate.all.total);
@@ -170,33 +159,45 @@ std::vector<Key> EvaluationKeys(RoundIndex round, const std::vector<Problem>& pr
   return keys;
 }
 
+EvaluationMeter::EvaluationMeter(const std::vector<Problem>& problems, int samples, SameAnswer same)
+    : problems_(problems), same_(std::move(same)) {
+  summary_.samples = samples;
+  summary_.pass_at.resize(static_cast<std::size_t>(std::max(samples, 0)));
+}
+
+void EvaluationMeter::Add(const Tree& tree) {
+  if (tree.key.phase != Phase::kEvaluate) return;
+  Require(tree.key.problem < problems_.size(), "a tree's key lies outside its problem file");
+  Require(!last_ || *last_ < tree.key, "evaluated trees must come in key order, each key once");
+  last_ = tree.key;
+  const std::string& level = problems_[tree.key.problem].level;
+  switch (static_cast<EvalMethod>(tree.key.attempt)) {
+    case EvalMethod::kGreedy:
+      AddVerdict(summary_.greedy, level, OnlyVerdict(tree));
+      break;
+    case EvalMethod::kSample:
+      AddSamples(summary_, tree, level, same_);
+      break;
+    case EvalMethod::kSearch:
+      AddSearch(summary_, tree, level);
+      break;
+    case EvalMethod::kControlGreedy:
+      AddVerdict(summary_.control, level, OnlyVerdict(tree));
+      break;
+  }
+  summary_.tokens += tree.cost.tokens_generated;
+  summary_.programs += tree.cost.programs;
+}
+
 EvalSummary MeasureEvaluation(const std::vector<Tree>& trees, const std::vector<Problem>& problems,
                               int samples, const SameAnswer& same) {
-  EvalSummary summary;
-  summary.samples = samples;
-  summary.pass_at.resize(static_cast<std::size_t>(std::max(samples, 0)));
-  for (const Tree* by_key : HeldOutByKey(trees)) {
-    const Tree& tree = *by_key;
-    Require(tree.key.problem < problems.size(), "a tree's key lies outside its problem file");
-    const std::string& level = problems[tree.key.problem].level;
-    switch (static_cast<EvalMethod>(tree.key.attempt)) {
-      case EvalMethod::kGreedy:
-        AddVerdict(summary.greedy, level, OnlyVerdict(tree));
-        break;
-      case EvalMethod::kSample:
-        AddSamples(summary, tree, level, same);
-        break;
-      case EvalMethod::kSearch:
-        AddSearch(summary, tree, level);
-        break;
-      case EvalMethod::kControlGreedy:
-        AddVerdict(summary.control, level, OnlyVerdict(tree));
-        break;
-    }
-    summary.tokens += tree.cost.tokens_generated;
-    summary.programs += tree.cost.programs;
-  }
-  return summary;
+  std::vector<const Tree*> by_key;
+  for (const Tree& tree : trees) by_key.push_back(&tree);
+  std::sort(by_key.begin(), by_key.end(),
+            [](const Tree* a, const Tree* b) { return a->key < b->key; });
+  EvaluationMeter meter(problems, samples, same);
+  for (const Tree* tree : by_key) meter.Add(*tree);
+  return meter.summary();
 }
 
 double PassAtK(std::uint64_t n, std::uint64_t c, std::uint64_t k) {

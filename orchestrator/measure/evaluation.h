@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,9 +61,25 @@ struct EvalSummary {
 // Whether two answers are the same, for the vote.
 using SameAnswer = std::function<bool(std::string_view, std::string_view)>;
 
-// Measures the trees of Phase::kEvaluate; `problems` is the file their keys index. `samples` is the
-// number of chains that were asked for: chains without a verified answer count as wrong in pass@k.
-// Other phases' trees are ignored.
+// Measures trees of Phase::kEvaluate that pass by in key order: sums of expectations are rounded.
+// `problems` is the file their keys index and must outlive it. `samples` is the number of chains
+// that were asked for: chains without a verified answer count as wrong in pass@k.
+class EvaluationMeter {
+ public:
+  EvaluationMeter(const std::vector<Problem>& problems, int samples, SameAnswer same);
+  // REQUIRES: the key is inside the problem file and follows those before. Other phases' trees are
+  // ignored.
+  void Add(const Tree& tree);
+  const EvalSummary& summary() const { return summary_; }
+
+ private:
+  const std::vector<Problem>& problems_;
+  SameAnswer same_;
+  EvalSummary summary_;
+  std::optional<Key> last_;
+};
+
+// The same of trees that are in memory, in whatever order.
 EvalSummary MeasureEvaluation(const std::vector<Tree>& trees, const std::vector<Problem>& problems,
                               int samples, const SameAnswer& same);
 

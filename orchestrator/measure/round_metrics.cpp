@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/selection/difficulty.h"
-#include "orchestrator/selection/trajectory.h"
 #include "schemas/base/error.h"
 
 namespace gradus {
@@ -53,16 +52,16 @@ double PerSolved(std::uint64_t amount, double solved) {
 
 }  // namespace
 
-RoundMetrics MeasureTrees(const std::vector<Tree>& trees, const std::vector<Problem>& problems) {
-  RoundMetrics metrics;
-  std::map<std::uint32_t, VerdictCounts> by_problem;
-  for (const Tree& tree : trees) {
-    Require(tree.key.problem < problems.size(), "a tree's key lies outside its problem file");
-    by_problem[tree.key.problem] += CountVerdicts(tree);
-    CountNodes(tree, metrics);
-  }
-  for (const auto& [problem, counts] : by_problem) {
-    CountProblem(counts, problems[problem].level, metrics);
+void RoundMeter::Add(const Tree& tree) {
+  Require(tree.key.problem < problems_.size(), "a tree's key lies outside its problem file");
+  by_problem_[tree.key.problem] += CountVerdicts(tree);
+  CountNodes(tree, sums_);
+}
+
+RoundMetrics RoundMeter::Metrics() const {
+  RoundMetrics metrics = sums_;
+  for (const auto& [problem, counts] : by_problem_) {
+    CountProblem(counts, problems_[problem].level, metrics);
   }
   return metrics;
 }

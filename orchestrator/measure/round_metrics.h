@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "orchestrator/measure/rate.h"
+#include "orchestrator/selection/trajectory.h"
 #include "schemas/problem.h"
 #include "schemas/tree.h"
 
@@ -22,8 +23,20 @@ struct RoundMetrics {
       failures;  // Reason of failed steps and unverifiable answers → count.
 };
 
-// `problems` is the file the trees' keys index. REQUIRES: every key is inside it.
-RoundMetrics MeasureTrees(const std::vector<Tree>& trees, const std::vector<Problem>& problems);
+// Adds up trees that pass by, in whatever order. `problems` is the file their keys index and must
+// outlive it. In memory are the verdicts of every problem, counted.
+class RoundMeter {
+ public:
+  explicit RoundMeter(const std::vector<Problem>& problems) : problems_(problems) {}
+  // REQUIRES: the key is inside the problem file.
+  void Add(const Tree& tree);
+  RoundMetrics Metrics() const;
+
+ private:
+  const std::vector<Problem>& problems_;
+  RoundMetrics sums_;  // Without what is counted by problem.
+  std::map<std::uint32_t, VerdictCounts> by_problem_;
+};
 
 // {"coverage":{…},"difficulty":{…},"trajectories":{…},"cost":{…},"failures":{…}}.
 nlohmann::ordered_json ToJson(const RoundMetrics& metrics);

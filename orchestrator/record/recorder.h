@@ -2,32 +2,23 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "schemas/ids.h"
-#include "schemas/ledger.h"
+#include "orchestrator/record/part_progress.h"
+#include "schemas/ledger_records.h"
 #include "schemas/run_files.h"
-#include "schemas/shard.h"
+#include "schemas/tree_stream.h"
 
 namespace gradus {
 
-// One keyed part of a round, e.g. {1, "rollout"}, {1, "hard2"}, {0, "evaluate"}: the unit of
-// dispatch and of shards.
-struct PartId {
-  RoundIndex round = 0;
-  std::string name;
-  auto operator<=>(const PartId&) const = default;
-};
-
-// Makes results durable: ledger first (write-ahead), then shards. A part's sorted keys are cut into
-// shards of a fixed number of trees; a shard is sealed, sorted by key, as soon as all of its keys
-// are in. So the shards depend on the keys and the results alone, not on ranks or order of arrival.
-// One thread.
+// Makes results durable: ledger first (write-ahead), then shards; a shard is sealed, sorted by key,
+// as soon as all of its keys are in (part_progress.h). In memory are the results of the shards that
+// are not sealed. One thread.
 class Recorder {
  public:
-  // Replays the ledger. `trees_per_shard` must not change during a run.
+  // Replays the ledger. `trees_per_shard` must not change during a run. Throws Error naming the
+  // record that makes no sense.
   Recorder(RunFiles files, int trees_per_shard);
 
   const std::string& run_id() const { return run_id_; }
@@ -50,37 +41,35 @@ class Recorder {
   void NoteDone(const PartId& phase, double seconds);
   void NotePublished(RoundIndex round, const std::string& manifest_sha256);
 
-  // All trees of a finished part, in key order.
-  std::vector<Tree> Trees(const PartId& part) const;
+  // Where the trees of a finished part stand: for VisitTrees and VisitProblems.
+  ShardPaths Shards(const PartId& part) const;
   // Seconds by phase name of a round, over all epochs of the run.
   std::map<std::string, double> Seconds(RoundIndex round) const;
   std::uint64_t workers_lost() const { return workers_lost_; }
-  // Keys given up, with reasons, of a round.
-  std::uint64_t Abandoned(RoundIndex round) const;
+  // Keys of a round that were given up.
+  std::uint64_t Abandoned(RoundIndex round) const { return progress_.Abandoned(round); }
 
  private:
-  struct Chunk {
-    std::vector<Key> keys;  // Sorted.
-    bool sealed = false;
-  };
   void Replay(const Record& record);
-  void Cut(const PartId& part, std::vector<Key> keys);
-  void SealComplete();
-  void Seal(std::size_t chunk_index);
-  std::string ShardName(std::size_t chunk_index) const;
-  bool Settled(const Key& key) const;
+  // Takes over what one record says; a result is taken with its bytes.
+  void Learn(const Tree&) {}
+  void Learn(const RunStarted& entry);
+  void Learn(const PartStarted&) {}
+  void Learn(const ShardSealed& entry) { progress_.Seal(entry); }
+  void Learn(const PhaseDone& entry) { done_[entry.part] += entry.seconds; }
+  void Learn(const RoundPublished&) {}
+  void Learn(const WorkerLost&) { ++workers_lost_; }
+  void Learn(const KeyAbandoned& entry) { progress_.Abandon(entry.key); }
+  // Appends the record and learns it.
+  template <class Entry>
+  void Note(const Entry& entry);
 
   RunFiles files_;
-  int trees_per_shard_;
   std::string run_id_;
   std::uint32_t epoch_ = 0;
-  std::map<Key, std::string> results_;    // Accepted, not yet in a sealed shard.
-  std::map<Key, std::string> abandoned_;  // Reason.
-  std::set<std::pair<RoundIndex, std::string>> sealed_files_;
+  PartProgress progress_;
   std::map<PartId, double> done_;
   std::uint64_t workers_lost_ = 0;
-  PartId part_;                   // The one in progress.
-  std::vector<Chunk> chunks_;     // Of `part_`.
   std::optional<Ledger> ledger_;  // Last: opening replays into the members above.
 };
 

@@ -36,12 +36,12 @@ void Evaluate(Campaign& c, RoundIndex round) {
     RunPart(c, control, {c.files.Control(round).string(), ""}, c.held_out, control_keys);
   }
   RunOnce(c, {round, "measure"}, [&] {
-    std::vector<Tree> trees = c.recorder.Trees(evaluate);
-    if (!control_keys.empty()) {
-      for (Tree& tree : c.recorder.Trees(control)) trees.push_back(std::move(tree));
-    }
-    const EvalSummary summary =
-        MeasureEvaluation(trees, c.held_out, c.config.evaluation.samples, SameAnswerByGrader);
+    EvaluationMeter meter(c.held_out, c.config.evaluation.samples, SameAnswerByGrader);
+    VisitProblems({c.recorder.Shards(evaluate), c.recorder.Shards(control)},
+                  [&](const std::vector<Tree>& trees) {
+                    for (const Tree& tree : trees) meter.Add(tree);
+                  });
+    const EvalSummary& summary = meter.summary();
     WriteFileAtomically(c.files.Eval(round), ToJson(summary).dump(1) + "\n");
     std::string line = fmt::format("greedy {:.1f}%", 100 * summary.greedy.all.Value());
     if (models.control) line += fmt::format(", control {:.1f}%", 100 * summary.control.all.Value());

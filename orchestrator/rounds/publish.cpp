@@ -9,6 +9,7 @@
 #include "orchestrator/rounds/rollout.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
+#include "schemas/content_hash.h"
 #include "schemas/manifest.h"
 #include "workers/models/hf_folder.h"
 
@@ -26,13 +27,37 @@ std::vector<PartId> PartsOf(const Campaign& c, RoundIndex round) {
   return parts;
 }
 
+// What one pass over all of a round's trees finds.
+struct TreesOfRound {
+  std::string digests;    // "PART CONTENT_DIGEST\n" of each part.
+  RoundMetrics metrics;   // Of the searches.
+  double generate_s = 0;  // What the searches waited for.
+  double execute_s = 0, score_s = 0;
+};
+
+TreesOfRound ReadTrees(const Campaign& c, RoundIndex round) {
+  TreesOfRound found;
+  RoundMeter meter(c.problems);
+  for (const PartId& part : PartsOf(c, round)) {
+    ContentHash hash;
+    VisitTrees(c.recorder.Shards(part), [&](const Tree& tree) {
+      hash.Add(tree);
+      if (tree.key.phase == Phase::kEvaluate) return;
+      meter.Add(tree);
+      found.generate_s += tree.cost.generate_s;
+      found.execute_s += tree.cost.execute_s;
+      found.score_s += tree.cost.score_s;
+    });
+    found.digests += part.name + " " + hash.Digest() + "\n";
+  }
+  found.metrics = meter.Metrics();
+  return found;
+}
+
 // What the round is, without clocks and hosts: equal on any number of ranks and after any
 // interruption.
-std::string RoundDigest(const Campaign& c, RoundIndex round) {
-  std::string content;
-  for (const PartId& part : PartsOf(c, round)) {
-    content += part.name + " " + ContentDigest(c.recorder.Trees(part)) + "\n";
-  }
+std::string RoundDigest(const Campaign& c, RoundIndex round, const TreesOfRound& trees) {
+  std::string content = trees.digests;
   for (const auto& file : {c.files.Sft(round), c.files.Pairs(round), c.files.HeldOutPairs(round),
                            c.files.Eval(round)}) {
     if (fs::exists(file)) content += file.filename().string() + " " + Sha256File(file) + "\n";
@@ -51,15 +76,9 @@ double Seconds(const std::map<std::string, double>& phases, std::string_view pre
   return sum;
 }
 
-void AddSearch(const Campaign& c, RoundIndex round, ordered_json& metrics) {
-  const std::vector<Tree> trees = RolloutTrees(c, round);
-  metrics.update(ToJson(MeasureTrees(trees, c.problems)));
-  double generate = 0, execute = 0, score = 0;
-  for (const Tree& tree : trees) {
-    generate += tree.cost.generate_s;
-    execute += tree.cost.execute_s;
-    score += tree.cost.score_s;
-  }
+void AddSearch(const Campaign& c, RoundIndex round, const TreesOfRound& trees,
+               ordered_json& metrics) {
+  metrics.update(ToJson(trees.metrics));
   const std::map<std::string, double> phases = c.recorder.Seconds(round);
   ordered_json& cost = metrics["cost"];
   const double search = Seconds(phases, "rollout") + Seconds(phases, "hard");
@@ -68,15 +87,16 @@ void AddSearch(const Campaign& c, RoundIndex round, ordered_json& metrics) {
   cost["evaluate_s"] = Seconds(phases, "evaluate") + Seconds(phases, "control");
   // Summed over the problems in flight, so they exceed the wall clock: shares of what a problem
   // waits for.
-  cost["waited_s"] = {{"generate", generate}, {"execute", execute}, {"score", score}};
+  cost["waited_s"] = {
+      {"generate", trees.generate_s}, {"execute", trees.execute_s}, {"score", trees.score_s}};
   const double solved = metrics["coverage"].value("solved", 0.0);
   if (solved > 0) cost["seconds_per_solved"] = search / solved;
 }
 
 // The round's row of the report.
-ordered_json Metrics(const Campaign& c, RoundIndex round) {
+ordered_json Metrics(const Campaign& c, RoundIndex round, const TreesOfRound& trees) {
   ordered_json metrics = {{"round", round}};
-  if (round > 0) AddSearch(c, round, metrics);
+  if (round > 0) AddSearch(c, round, trees, metrics);
   if (fs::exists(c.files.Eval(round)))
     metrics["eval"] = ordered_json::parse(ReadFile(c.files.Eval(round)));
   const fs::path selection = c.files.Selection(round) / "summary.json";
@@ -127,9 +147,10 @@ void Publish(Campaign& c, RoundIndex round) {
   manifest.run_id = c.recorder.run_id();
   manifest.config_digest = c.config_digest;
   if (round > 0) manifest.parent_sha256 = Sha256File(c.files.Manifest(round - 1));
-  manifest.content_digest = RoundDigest(c, round);
+  const TreesOfRound trees = ReadTrees(c, round);
+  manifest.content_digest = RoundDigest(c, round, trees);
   manifest.files = ListFiles(c.files.Round(round));
-  manifest.metrics = Metrics(c, round).dump();
+  manifest.metrics = Metrics(c, round, trees).dump();
   WriteManifest(c.files.Manifest(round), manifest);
   RefreshSummaries(c.files);
   c.recorder.NotePublished(round, Sha256File(c.files.Manifest(round)));

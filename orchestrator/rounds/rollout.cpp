@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
+#include <set>
 
 #include "orchestrator/rounds/part.h"
 #include "orchestrator/selection/difficulty.h"
@@ -14,13 +15,13 @@ PartId HardPart(RoundIndex round, int attempt) { return {round, fmt::format("har
 
 // Problems of the plan that have no correct answer in any tree so far.
 std::vector<std::uint32_t> Unsolved(const Campaign& c, const RoundPlan& plan) {
-  std::map<std::uint32_t, std::vector<Tree>> by_problem;
-  for (Tree& tree : RolloutTrees(c, plan.round))
-    by_problem[tree.key.problem].push_back(std::move(tree));
+  std::set<std::uint32_t> solved;
+  VisitProblems(RolloutShards(c, plan.round), [&](const std::vector<Tree>& trees) {
+    if (!NeedsExtraSearch(DifficultyOf(trees))) solved.insert(trees.front().key.problem);
+  });
   std::vector<std::uint32_t> unsolved;
-  for (std::uint32_t problem : plan.problems) {
-    if (NeedsExtraSearch(DifficultyOf(by_problem[problem]))) unsolved.push_back(problem);
-  }
+  std::copy_if(plan.problems.begin(), plan.problems.end(), std::back_inserter(unsolved),
+               [&](std::uint32_t problem) { return !solved.contains(problem); });
   return unsolved;
 }
 
@@ -44,12 +45,12 @@ std::vector<PartId> RolloutParts(const Config& config, RoundIndex round) {
   return parts;
 }
 
-std::vector<Tree> RolloutTrees(const Campaign& c, RoundIndex round) {
-  std::vector<Tree> trees;
+std::vector<ShardPaths> RolloutShards(const Campaign& c, RoundIndex round) {
+  std::vector<ShardPaths> shards;
   for (const PartId& part : RolloutParts(c.config, round)) {
-    for (Tree& tree : c.recorder.Trees(part)) trees.push_back(std::move(tree));
+    shards.push_back(c.recorder.Shards(part));
   }
-  return trees;
+  return shards;
 }
 
 void Rollout(Campaign& c, const RoundPlan& plan) {

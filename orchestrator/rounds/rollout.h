@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "orchestrator/rounds/plan.h"
-#include "schemas/tree.h"
+#include "schemas/tree_stream.h"
 
 namespace gradus {
 
@@ -11,8 +11,8 @@ void Rollout(Campaign& campaign, const RoundPlan& plan);
 // Further trees with new seeds for problems without a correct answer (rStar-Math §3.4.1, A.1).
 void RolloutHard(Campaign& campaign, const RoundPlan& plan);
 
-// All trees a round's search made, in key order.
-std::vector<Tree> RolloutTrees(const Campaign& campaign, RoundIndex round);
+// Where the trees of a round's search stand, part by part.
+std::vector<ShardPaths> RolloutShards(const Campaign& campaign, RoundIndex round);
 // Names of the parts that hold them.
 std::vector<PartId> RolloutParts(const Config& config, RoundIndex round);
 

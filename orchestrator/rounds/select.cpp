@@ -1,6 +1,5 @@
 #include "orchestrator/rounds/select.h"
 
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/rounds/part.h"
@@ -12,14 +11,6 @@
 
 namespace gradus {
 namespace {
-
-using TreesByProblem = std::map<std::uint32_t, std::vector<Tree>>;
-
-TreesByProblem GroupByProblem(std::vector<Tree> trees) {
-  TreesByProblem groups;
-  for (Tree& tree : trees) groups[tree.key.problem].push_back(std::move(tree));
-  return groups;
-}
 
 // Training rows get the training prompt where that is not the search's.
 void UseTrainingPrompt(const Campaign& c, const Tokenizer& tokenizer, const Problem& problem,
@@ -36,41 +27,63 @@ bool IsHeldOut(const Campaign& c, const Problem& problem) {
   return UniformFromBits(draw) < c.config.ppm.train.held_out;
 }
 
+// What a round's trees are turned into. The trees pass by, a problem's at a time; the rows stay.
+class Selected {
+ public:
+  Selected(const Campaign& c, const RoundPlan& plan)
+      : c_(c), tokenizer_(Tokenizer::Load(plan.policy)) {}
+
+  void Add(std::vector<Tree>& trees_of_one_problem) {
+    const SelectionOptions& options = c_.config.selection;
+    const Problem& problem = c_.problems.at(trees_of_one_problem.front().key.problem);
+    if (LikelyMislabelled(problem, trees_of_one_problem, options.synthetic_min_correct)) {
+      ++mislabelled_;
+      return;
+    }
+    UseTrainingPrompt(c_, tokenizer_, problem, trees_of_one_problem);
+    for (SftRow& row : SelectSft(trees_of_one_problem, problem, options, tokenizer_.EosIds())) {
+      rows_.push_back(std::move(row));
+    }
+    std::vector<PreferencePair>& side = IsHeldOut(c_, problem) ? held_out_ : pairs_;
+    for (PreferencePair& pair : SelectPairs(trees_of_one_problem, problem, options))
+      side.push_back(std::move(pair));
+  }
+
+  void Write(RoundIndex round) const {
+    MakeFolder(c_.files.Selection(round));
+    WriteSftRows(c_.files.Sft(round), rows_);
+    WritePairs(c_.files.Pairs(round), pairs_);
+    WritePairs(c_.files.HeldOutPairs(round), held_out_);
+    const nlohmann::ordered_json summary = {{"sft_rows", rows_.size()},
+                                            {"pairs", pairs_.size()},
+                                            {"held_out_pairs", held_out_.size()},
+                                            {"mislabelled_problems", mislabelled_}};
+    WriteFileAtomically(c_.files.Selection(round) / "summary.json", summary.dump() + "\n");
+  }
+
+  std::string Summary() const {
+    return fmt::format(
+        "{} rows, {} + {} pairs{}", rows_.size(), pairs_.size(), held_out_.size(),
+        mislabelled_ > 0 ? fmt::format(", {} problems likely mislabelled", mislabelled_) : "");
+  }
+
+ private:
+  const Campaign& c_;
+  Tokenizer tokenizer_;
+  std::vector<SftRow> rows_;
+  std::vector<PreferencePair> pairs_, held_out_;
+  std::size_t mislabelled_ = 0;
+};
+
 }  // namespace
 
 void Select(Campaign& c, const RoundPlan& plan) {
   RunOnce(c, {plan.round, "select"}, [&] {
-    const Tokenizer tokenizer = Tokenizer::Load(plan.policy);
-    const SelectionOptions& options = c.config.selection;
-    std::vector<SftRow> rows;
-    std::vector<PreferencePair> pairs, held_out;
-    std::size_t mislabelled = 0;
-    for (auto& [index, trees] : GroupByProblem(RolloutTrees(c, plan.round))) {
-      const Problem& problem = c.problems.at(index);
-      if (LikelyMislabelled(problem, trees, options.synthetic_min_correct)) {
-        ++mislabelled;
-        continue;
-      }
-      UseTrainingPrompt(c, tokenizer, problem, trees);
-      for (SftRow& row : SelectSft(trees, problem, options, tokenizer.EosIds())) {
-        rows.push_back(std::move(row));
-      }
-      std::vector<PreferencePair>& side = IsHeldOut(c, problem) ? held_out : pairs;
-      for (PreferencePair& pair : SelectPairs(trees, problem, options))
-        side.push_back(std::move(pair));
-    }
-    MakeFolder(c.files.Selection(plan.round));
-    WriteSftRows(c.files.Sft(plan.round), rows);
-    WritePairs(c.files.Pairs(plan.round), pairs);
-    WritePairs(c.files.HeldOutPairs(plan.round), held_out);
-    const nlohmann::ordered_json summary = {{"sft_rows", rows.size()},
-                                            {"pairs", pairs.size()},
-                                            {"held_out_pairs", held_out.size()},
-                                            {"mislabelled_problems", mislabelled}};
-    WriteFileAtomically(c.files.Selection(plan.round) / "summary.json", summary.dump() + "\n");
-    return fmt::format(
-        "{} rows, {} + {} pairs{}", rows.size(), pairs.size(), held_out.size(),
-        mislabelled > 0 ? fmt::format(", {} problems likely mislabelled", mislabelled) : "");
+    Selected selected(c, plan);
+    VisitProblems(RolloutShards(c, plan.round),
+                  [&](std::vector<Tree>& trees) { selected.Add(trees); });
+    selected.Write(plan.round);
+    return selected.Summary();
   });
 }
 

@@ -29,14 +29,14 @@ std::vector<std::filesystem::path> PairData(const Campaign& c, RoundIndex round)
 
 bool AnySftRow(const std::vector<std::filesystem::path>& files) {
   for (const auto& file : files) {
-    if (!ReadSftRows(file).empty()) return true;
+    if (CountSftRows(file) > 0) return true;
   }
   return false;
 }
 
 bool AnyPair(const std::vector<std::filesystem::path>& files) {
   for (const auto& file : files) {
-    if (!ReadPairs(file).empty()) return true;
+    if (CountPairs(file) > 0) return true;
   }
   return false;
 }

@@ -1,15 +1,14 @@
 #include "schemas/base/file.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 
 #include "schemas/base/error.h"
+#include "schemas/base/sha256.h"
 
 namespace gradus {
 namespace {
@@ -19,25 +18,6 @@ Fd OpenFile(const fs::path& path, int flags) {
   if (!fd) Fail("{}: {}", path.string(), std::strerror(errno));
   return fd;
 }
-
-class Sha256Stream {
- public:
-  Sha256Stream() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    Require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1,
-            "SHA-256 is not available");
-  }
-  void Add(const char* bytes, std::size_t size) { EVP_DigestUpdate(context_.get(), bytes, size); }
-  std::string Hex() {
-    std::array<unsigned char, 32> digest{};
-    EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
-    std::string hex;
-    for (unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-    return hex;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
-};
 
 constexpr std::array<std::uint32_t, 256> MakeCrcTable() {
   std::array<std::uint32_t, 256> table{};
@@ -133,7 +113,7 @@ void MakeFolder(const fs::path& folder) {
 
 std::string Sha256(std::string_view bytes) {
   Sha256Stream stream;
-  stream.Add(bytes.data(), bytes.size());
+  stream.Add(bytes);
   return stream.Hex();
 }
 
@@ -146,7 +126,7 @@ std::string Sha256File(const fs::path& path) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) Fail("{}: cannot read: {}", path.string(), std::strerror(errno));
     if (got == 0) return stream.Hex();
-    stream.Add(chunk.data(), static_cast<std::size_t>(got));
+    stream.Add({chunk.data(), static_cast<std::size_t>(got)});
   }
 }
 

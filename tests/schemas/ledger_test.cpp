@@ -4,6 +4,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/seed.h"
+#include "tests/fakes/heap.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace gradus {
@@ -181,6 +182,29 @@ TEST_CASE("Reading survives files of pure garbage") {
   TempFolder folder;
   CHECK_THROWS_AS(ReplayLedger(folder.path() / "absent", Ignore), Error);
   CHECK(Replay(folder.path()).empty());
+}
+
+TEST_CASE("Memory while a ledger is replayed does not grow with its length") {
+  const auto peak = [](int records) {
+    TempFolder folder;
+    {
+      Ledger ledger(folder.path(), Ignore);
+      const std::string payload(1 << 20, 'r');
+      for (int i = 0; i < records; ++i) {
+        ledger.Append(RecordKind::kResult, payload);
+        ledger.Sync();
+      }
+    }
+    HeapGrowth heap;
+    int seen = 0;
+    ReplayLedger(folder.path(), [&](const Record&) {
+      ++seen;
+      heap.Look();
+    });
+    CHECK(seen == records);
+    return heap.peak();
+  };
+  CHECK(peak(48) < peak(6) + (1u << 20));
 }
 
 }  // namespace gradus

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <deque>
 #include <thread>
 
 #include "schemas/base/error.h"
@@ -150,11 +151,123 @@ TEST_CASE("An HDF5 file's columns are checked before they are used") {
   CHECK_THROWS_AS(in.Get<float>("/a/numbers", 3), Error);
   CHECK_THROWS_AS(in.Get<std::int32_t>("/a/absent", 3), Error);
   CHECK_THROWS_AS(in.Get<std::int32_t>("/a", 3), Error);
-  CHECK_THROWS_AS(in.GetRagged<char>("/falling", 3), Error);
-  CHECK_THROWS_AS(in.GetRagged<char>("/beyond", 1), Error);
+  CHECK_THROWS_AS(in.GetRagged<char>("/falling", {0, 3, 3}), Error);
+  CHECK_THROWS_AS(in.GetRagged<char>("/beyond", {0, 1, 1}), Error);
   CHECK_THROWS_AS(in.Text("absent"), Error);
   CHECK_THROWS_AS(in.Text("schema_version"), Error);
   CHECK_THROWS_AS(in.Count("schema_version"), Error);
+}
+
+TEST_CASE("A stretch of a column is the same as that stretch of all of it") {
+  Random random(9);
+  Ragged<std::int32_t> rows;
+  std::vector<std::uint16_t> numbers;
+  for (int i = 0; i < 3000; ++i) {
+    std::vector<std::int32_t> row(random.Below(40));
+    for (std::int32_t& value : row) value = static_cast<std::int32_t>(random.Below(1u << 30));
+    rows.Add(row);
+    numbers.push_back(static_cast<std::uint16_t>(random.Below(60000)));
+  }
+  Hdf5Writer out({"test", {1, 0}});
+  out.Put("/rows", rows);
+  out.Put("/numbers", numbers);
+  const std::string bytes = out.Take();
+  const Hdf5Reader in(bytes, "x.h5", {"test", {1, 0}});
+  for (int i = 0; i < 100; ++i) {
+    const std::uint64_t first = random.Below(3001), count = random.Below(3001 - first);
+    const RowRange range{first, count, 3000};
+    const Ragged<std::int32_t> some = in.GetRagged<std::int32_t>("/rows", range);
+    const auto plain = in.Get<std::uint16_t>("/numbers", range);
+    REQUIRE(some.size() == count);
+    REQUIRE(plain.size() == count);
+    for (std::uint64_t k = 0; k < count; ++k) {
+      CHECK(some.Row(k) == rows.Row(first + k));
+      CHECK(plain[k] == numbers[first + k]);
+    }
+  }
+}
+
+TEST_CASE("Offsets are checked in whatever stretches they are read") {
+  Hdf5Writer out({"test", {1, 0}});
+  out.Put("/late/values", std::vector<char>(4));
+  out.Put("/late/offsets", std::vector<std::uint64_t>{1, 2, 4});
+  out.Put("/short/values", std::vector<char>(4));
+  out.Put("/short/offsets", std::vector<std::uint64_t>{0, 2, 3});
+  out.Put("/far/values", std::vector<char>(4));
+  out.Put("/far/offsets", std::vector<std::uint64_t>{0, 5, 4});
+  const std::string bytes = out.Take();
+  const Hdf5Reader in(bytes, "x.h5", {"test", {1, 0}});
+  CHECK_THROWS_AS(in.GetRagged<char>("/late", {0, 1, 2}), Error);
+  CHECK_THROWS_AS(in.GetRagged<char>("/short", {1, 1, 2}), Error);
+  CHECK_THROWS_AS(in.GetRagged<char>("/far", {0, 1, 2}), Error);
+  CHECK_THROWS_AS(in.GetRagged<char>("/far", {1, 1, 2}), Error);
+}
+
+TEST_CASE("Read one after the other, alone or all at once, a shard's trees are the same") {
+  TempFolder folder;
+  std::vector<Tree> trees = RandomTrees(7).MakeMany(1500);  // Several stretches.
+  for (int i = 0; i < 5000; ++i) {                          // More than one stretch alone.
+    Node node;
+    node.parent = 0;
+    node.depth = 1;
+    node.kind = NodeKind::kStep;
+    node.tokens = {i};
+    trees[700].nodes.push_back(node);
+  }
+  WriteShard(folder.path() / "s.h5", "run", trees);
+  CheckEqual(ReadShard(folder.path() / "s.h5"), trees);
+  ShardReader in(folder.path() / "s.h5");
+  REQUIRE(in.keys().size() == trees.size());
+  for (std::size_t i = 0; i < trees.size(); ++i) {
+    CHECK(in.keys()[i] == trees[i].key);
+    REQUIRE(in.NextKey() == trees[i].key);
+    REQUIRE(SerializeTree(*in.Next()) == SerializeTree(trees[i]));
+    if (i % 97 == 0) CHECK(SerializeTree(in.At(i)) == SerializeTree(trees[i]));
+  }
+  CHECK_FALSE(in.NextKey());
+  CHECK_FALSE(in.Next());
+}
+
+TEST_CASE("Shards that are open at once are not mixed up") {
+  TempFolder folder;
+  std::deque<ShardReader> open;
+  std::vector<std::vector<Tree>> written;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    const fs::path path = folder.path() / (std::to_string(i) + ".h5");
+    written.push_back(RandomTrees(i).MakeMany(10 + i));
+    WriteShard(path, "run", written.back());
+    open.emplace_back(path);
+  }
+  for (std::uint32_t tree = 0; tree < 10; ++tree) {
+    for (std::uint32_t i = 0; i < 4; ++i)
+      CHECK(SerializeTree(*open[i].Next()) == SerializeTree(written[i][tree]));
+  }
+}
+
+TEST_CASE("Content that does not match its digest is an error before the last tree is given") {
+  TempFolder folder;
+  for (std::uint32_t count : {0, 1, 1500}) {
+    const std::vector<Tree> trees = RandomTrees(8).MakeMany(count);
+    const fs::path path = folder.path() / "s.h5";
+    const ShardSummary summary = WriteShard(path, "run", trees);
+    // A whole file of another hand: its own bytes are in order.
+    std::string image = ReadFile(path).substr(512);
+    image[image.find(summary.content_digest)] ^= 1;
+    std::string block =
+        fmt::format("gradus-hdf5 1\nsha256 {}\nbytes {}\n", Sha256(image), image.size());
+    block.resize(512, '\0');
+    WriteBytes(path, block + image);
+    std::size_t given = 0;
+    std::string message;
+    try {
+      ShardReader in(path);
+      while (in.Next()) ++given;
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    CHECK(message.find("content digest") != std::string::npos);
+    CHECK(given < std::max(count, 1u));
+  }
 }
 
 TEST_CASE("h5py reads a shard as the format page describes it" *

@@ -7,6 +7,7 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/seed.h"
+#include "schemas/hdf5_file.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace gradus {
@@ -88,6 +89,8 @@ TEST_CASE("Training rows survive their file, whatever their number") {
     CheckEqual(ReadSftRows(folder.path() / "sft.h5"), SftRows(count, count));
     WritePairs(folder.path() / "pairs.h5", Pairs(count, count));
     CheckEqual(ReadPairs(folder.path() / "pairs.h5"), Pairs(count, count));
+    CHECK(CountSftRows(folder.path() / "sft.h5") == count);
+    CHECK(CountPairs(folder.path() / "pairs.h5") == count);
   }
 }
 
@@ -128,6 +131,18 @@ TEST_CASE("The two kinds of file are not taken for each other") {
   CHECK_THROWS_AS(ReadPairs(folder.path() / "sft.h5"), Error);
   CHECK_THROWS_AS(ReadSftRows(folder.path() / "pairs.h5"), Error);
   CHECK_THROWS_AS(ReadSftRows(folder.path() / "absent.h5"), Error);
+  CHECK_THROWS_AS(CountPairs(folder.path() / "sft.h5"), Error);
+  CHECK_THROWS_AS(CountSftRows(folder.path() / "pairs.h5"), Error);
+  CHECK_THROWS_AS(CountSftRows(folder.path() / "absent.h5"), Error);
+}
+
+TEST_CASE("A count that no column bears out is not believed") {
+  TempFolder folder;
+  Hdf5Writer out({"gradus.sft", {1, 0}});
+  out.SetCount("n_rows", 3);
+  out.Put("/rows/mean_q", std::vector<double>(2));
+  WriteBytes(folder.path() / "sft.h5", out.Take());
+  CHECK_THROWS_AS(CountSftRows(folder.path() / "sft.h5"), Error);
 }
 
 TEST_CASE("Rows that make no sense are not written") {

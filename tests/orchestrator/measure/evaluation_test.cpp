@@ -29,6 +29,12 @@ Tree HeldOut(HandMadeTree tree, std::uint32_t problem, EvalMethod method) {
   return tree;
 }
 
+RoundMetrics MeasureTrees(const std::vector<Tree>& trees, const std::vector<Problem>& problems) {
+  RoundMeter meter(problems);
+  for (const Tree& tree : trees) meter.Add(tree);
+  return meter.Metrics();
+}
+
 Tree OneAnswer(std::uint32_t problem, EvalMethod method, Verdict verdict) {
   HandMadeTree tree;
   tree.Answer(tree.Step(0, "a", 0), "1", verdict);
@@ -217,6 +223,19 @@ TEST_CASE("Coverage, difficulty, cost and failures of a round come from its tree
   CHECK(json["failures"]["unverifiable: hand-made"] == 1);
   std::reverse(trees.begin(), trees.end());
   CHECK(ToJson(MeasureTrees(trees, problems)).dump() == json.dump());
+}
+
+TEST_CASE("Trees out of key order, or one given twice, are refused: sums would depend on it") {
+  const auto problems = Problems({"1", "1"});
+  EvaluationMeter meter(problems, 0, SameText);
+  const Tree first = OneAnswer(0, EvalMethod::kGreedy, Verdict::kCorrect);
+  const Tree second = OneAnswer(1, EvalMethod::kGreedy, Verdict::kWrong);
+  meter.Add(first);
+  CHECK_THROWS_AS(meter.Add(first), Error);
+  meter.Add(second);
+  CHECK_THROWS_AS(meter.Add(first), Error);
+  CHECK(meter.summary().greedy.all.Value() == 0.5);
+  CHECK(MeasureEvaluation({second, first}, problems, 0, SameText).greedy.all.Value() == 0.5);
 }
 
 TEST_CASE("A key outside the problem file is refused") {
