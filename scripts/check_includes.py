@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOMS = {
     "schemas/base": [],
     "schemas": ["schemas/base"],
+    "schemas/files": ["schemas", "schemas/base"],
 
     "verify/limits": [],
     "verify/verifier": ["schemas/*"],
@@ -72,7 +73,7 @@ HOMES = [
     ("MPI", r"#include <mpi\.h>", ["orchestrator/comm/", "orchestrator/commands/doctor_command.cpp"]),
     ("CUDA and NCCL", r"#include <(cuda|nccl|cublas|c10/cuda|ATen/cuda)", ["trainer/", "workers/engine/gpu/"]),
     ("libtorch", r"#include <(torch|ATen|c10)/", ["trainer/", "workers/engine/gpu/"]),
-    ("HDF5", r"#include <hdf5", ["schemas/"]),
+    ("HDF5", r"#include <hdf5", ["schemas/files/"]),
     ("yaml-cpp", r"#include <yaml-cpp/", ["schemas/base/"]),
     ("starting processes", r"(?<![\w.>])(fork|vfork|clone|execve?|execvp?e?|posix_spawnp?|system|popen)\(",
      ["verify/", "orchestrator/main.cpp"]),
@@ -113,6 +114,8 @@ def problems_of(path, text):
                 continue  # Generated.
             if target is None:
                 yield f"{path}:{number}: include \"{include.group(1)}\" by its path from the top folder"
+            elif room is None:
+                yield f"{path}:{number}: this file belongs to no room; give it one in scripts/check_includes.py"
             elif not may_include(room, target):
                 yield f"{path}:{number}: {room} may not include {target} ({include.group(1)})"
         for name, pattern, homes in HOMES:

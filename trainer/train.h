@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "schemas/base/seed.h"
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 #include "trainer/collectives/collectives.h"
 #include "trainer/options.h"
 #include "trainer/train_progress.h"

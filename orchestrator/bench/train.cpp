@@ -13,7 +13,7 @@
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
 #include "schemas/base/seed.h"
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 #include "trainer/cost/compute_bound.h"
 #include "trainer/cost/kernel_times.h"
 #include "trainer/train.h"

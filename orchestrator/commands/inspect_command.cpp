@@ -7,7 +7,7 @@
 #include "orchestrator/inspect/tree_view.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/shard.h"
+#include "schemas/files/shard.h"
 
 namespace gradus {
 namespace {

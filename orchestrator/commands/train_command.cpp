@@ -19,7 +19,7 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 #include "trainer/data/rows.h"
 #include "trainer/objectives.h"
 #include "trainer/train.h"

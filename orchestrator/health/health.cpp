@@ -18,7 +18,7 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "schemas/hdf5_file.h"
+#include "schemas/files/hdf5_file.h"
 #include "verify/python/python_executor.h"
 #include "verify/sandbox/level.h"
 

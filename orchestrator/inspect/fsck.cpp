@@ -9,9 +9,9 @@
 #include "orchestrator/inspect/ledger_account.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/manifest.h"
-#include "schemas/shard.h"
-#include "schemas/training_row.h"
+#include "schemas/files/manifest.h"
+#include "schemas/files/shard.h"
+#include "schemas/files/training_row.h"
 
 namespace gradus {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "schemas/run_files.h"
+#include "schemas/files/run_files.h"
 
 namespace gradus {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "orchestrator/inspect/run_reader.h"
+#include "schemas/files/training_row.h"
 #include "schemas/problem.h"
-#include "schemas/training_row.h"
 
 namespace gradus {
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <filesystem>
 
-#include "schemas/run_files.h"
+#include "schemas/files/run_files.h"
 
 namespace gradus {
 

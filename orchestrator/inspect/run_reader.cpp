@@ -8,9 +8,9 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "schemas/ledger_records.h"
-#include "schemas/manifest.h"
-#include "schemas/shard.h"
+#include "schemas/files/ledger_records.h"
+#include "schemas/files/manifest.h"
+#include "schemas/files/shard.h"
 
 namespace gradus {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "schemas/files/run_files.h"
 #include "schemas/ids.h"
-#include "schemas/run_files.h"
 #include "schemas/tree.h"
 
 namespace gradus {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "schemas/ledger_records.h"
+#include "schemas/files/ledger_records.h"
 
 namespace gradus {
 

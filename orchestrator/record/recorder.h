@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "orchestrator/record/part_progress.h"
-#include "schemas/ledger_records.h"
-#include "schemas/run_files.h"
-#include "schemas/tree_stream.h"
+#include "schemas/files/ledger_records.h"
+#include "schemas/files/run_files.h"
+#include "schemas/files/tree_stream.h"
 
 namespace gradus {
 

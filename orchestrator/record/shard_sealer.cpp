@@ -1,7 +1,7 @@
 #include "orchestrator/record/shard_sealer.h"
 
 #include "schemas/base/error.h"
-#include "schemas/shard.h"
+#include "schemas/files/shard.h"
 
 namespace gradus {
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "orchestrator/record/part_progress.h"
-#include "schemas/ledger_records.h"
+#include "schemas/files/ledger_records.h"
 
 namespace gradus {
 

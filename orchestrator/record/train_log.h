@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "schemas/event_file.h"
+#include "schemas/files/event_file.h"
 #include "trainer/train_progress.h"
 
 namespace gradus {

@@ -6,8 +6,8 @@
 #include "orchestrator/record/display.h"
 #include "orchestrator/record/recorder.h"
 #include "orchestrator/rounds/config.h"
+#include "schemas/files/run_files.h"
 #include "schemas/problem.h"
-#include "schemas/run_files.h"
 #include "workers/environments/environment.h"
 
 namespace gradus {

@@ -1,8 +1,8 @@
 #pragma once
 #include <vector>
 
+#include "schemas/files/training_row.h"
 #include "schemas/problem.h"
-#include "schemas/training_row.h"
 #include "workers/environments/environment.h"
 #include "workers/models/tokenizer/tokenizer.h"
 

@@ -9,8 +9,8 @@
 #include "orchestrator/rounds/rollout.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "schemas/content_hash.h"
-#include "schemas/manifest.h"
+#include "schemas/files/content_hash.h"
+#include "schemas/files/manifest.h"
 #include "workers/models/hf_folder.h"
 
 namespace gradus {

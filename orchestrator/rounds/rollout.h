@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "orchestrator/rounds/plan.h"
-#include "schemas/tree_stream.h"
+#include "schemas/files/tree_stream.h"
 
 namespace gradus {
 

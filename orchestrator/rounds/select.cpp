@@ -6,7 +6,7 @@
 #include "orchestrator/rounds/rollout.h"
 #include "orchestrator/selection/difficulty.h"
 #include "schemas/base/file.h"
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 #include "workers/models/tokenizer/tokenizer.h"
 
 namespace gradus {

@@ -5,7 +5,7 @@
 #include "orchestrator/rounds/demonstrations.h"
 #include "orchestrator/rounds/part.h"
 #include "schemas/base/file.h"
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 #include "workers/models/hf_folder.h"
 #include "workers/models/tokenizer/tokenizer.h"
 

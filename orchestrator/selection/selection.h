@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "schemas/files/training_row.h"
 #include "schemas/problem.h"
-#include "schemas/training_row.h"
 #include "schemas/tree.h"
 
 namespace gradus {

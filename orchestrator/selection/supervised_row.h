@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 #include "workers/models/tokenizer/tokenizer.h"
 
 namespace gradus {

@@ -11,8 +11,8 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
+#include "schemas/files/tree_stream.h"
 #include "schemas/part_id.h"
-#include "schemas/tree_stream.h"
 #include "tests/fakes/random_tree.h"
 
 namespace gradus {

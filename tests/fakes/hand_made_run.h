@@ -9,11 +9,11 @@
 #include "orchestrator/selection/selection.h"
 #include "schemas/base/file.h"
 #include "schemas/base/log.h"
-#include "schemas/ledger.h"
-#include "schemas/manifest.h"
-#include "schemas/run_files.h"
-#include "schemas/shard.h"
-#include "schemas/training_row.h"
+#include "schemas/files/ledger.h"
+#include "schemas/files/manifest.h"
+#include "schemas/files/run_files.h"
+#include "schemas/files/shard.h"
+#include "schemas/files/training_row.h"
 #include "tests/fakes/hand_made_tree.h"
 
 namespace gradus {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "schemas/base/seed.h"
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 #include "workers/models/hf_folder.h"
 
 namespace gradus {

@@ -3,7 +3,7 @@
 #include <variant>
 #include <vector>
 
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 
 namespace gradus {
 

@@ -7,8 +7,8 @@
 #include "orchestrator/record/recorder.h"
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/manifest.h"
-#include "schemas/training_row.h"
+#include "schemas/files/manifest.h"
+#include "schemas/files/training_row.h"
 #include "tests/fakes/random_tree.h"
 #include "tests/fakes/temp_folder.h"
 

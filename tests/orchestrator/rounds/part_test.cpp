@@ -8,7 +8,7 @@
 #include <set>
 
 #include "schemas/base/file.h"
-#include "schemas/shard.h"
+#include "schemas/files/shard.h"
 #include "tests/fakes/listed_work.h"
 #include "tests/fakes/scripted_campaign.h"
 #include "tests/fakes/temp_folder.h"

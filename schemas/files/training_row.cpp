@@ -1,11 +1,11 @@
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/columns.h"
+#include "schemas/files/columns.h"
 
 namespace gradus {
 namespace {

@@ -1,4 +1,4 @@
-#include "schemas/content_hash.h"
+#include "schemas/files/content_hash.h"
 
 #include "schemas/base/file.h"
 

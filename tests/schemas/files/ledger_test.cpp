@@ -1,4 +1,4 @@
-#include "schemas/ledger.h"
+#include "schemas/files/ledger.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "schemas/run_files.h"
+#include "schemas/files/run_files.h"
 
 #include "schemas/base/error.h"
 

@@ -1,4 +1,4 @@
-#include "schemas/event_file.h"
+#include "schemas/files/event_file.h"
 
 #include <doctest/doctest.h>
 

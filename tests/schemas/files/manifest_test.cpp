@@ -1,10 +1,10 @@
-#include "schemas/manifest.h"
+#include "schemas/files/manifest.h"
 
 #include <doctest/doctest.h>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/run_files.h"
+#include "schemas/files/run_files.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace gradus {

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "schemas/hdf5_file.h"
+#include "schemas/files/hdf5_file.h"
 
 namespace gradus {
 

@@ -1,4 +1,4 @@
-#include "schemas/ledger.h"
+#include "schemas/files/ledger.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "schemas/training_row.h"
+#include "schemas/files/training_row.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/base/seed.h"
-#include "schemas/hdf5_file.h"
+#include "schemas/files/hdf5_file.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace gradus {

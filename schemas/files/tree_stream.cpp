@@ -1,4 +1,4 @@
-#include "schemas/tree_stream.h"
+#include "schemas/files/tree_stream.h"
 
 #include <algorithm>
 

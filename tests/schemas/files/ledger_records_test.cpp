@@ -1,4 +1,4 @@
-#include "schemas/ledger_records.h"
+#include "schemas/files/ledger_records.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "schemas/hdf5_file.h"
+#include "schemas/files/hdf5_file.h"
 
 #include <algorithm>
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "schemas/content_hash.h"
-#include "schemas/hdf5_file.h"
+#include "schemas/files/content_hash.h"
+#include "schemas/files/hdf5_file.h"
 #include "schemas/tree.h"
 
 namespace gradus {

@@ -1,10 +1,10 @@
-#include "schemas/shard.h"
+#include "schemas/files/shard.h"
 
 #include <algorithm>
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/columns.h"
+#include "schemas/files/columns.h"
 
 namespace gradus {
 namespace {

@@ -1,4 +1,4 @@
-#include "schemas/manifest.h"
+#include "schemas/files/manifest.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -4,7 +4,7 @@
 #include <variant>
 #include <vector>
 
-#include "schemas/ledger.h"
+#include "schemas/files/ledger.h"
 #include "schemas/part_id.h"
 #include "schemas/tree.h"
 

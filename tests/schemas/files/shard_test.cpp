@@ -1,4 +1,4 @@
-#include "schemas/shard.h"
+#include "schemas/files/shard.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
-#include "schemas/hdf5_file.h"
+#include "schemas/files/hdf5_file.h"
 #include "tests/fakes/random_tree.h"
 #include "tests/fakes/temp_folder.h"
 
@@ -307,7 +307,7 @@ assert list(row("tokens/step", node)) == [5, 6, 7]
 assert f["trees/problem"][39] == 39
 )",
       (folder.path() / "s.h5").string(), summary.content_digest, summary.content_digest,
-      summary.nodes, std::string(GRADUS_SOURCE_DIR "/tests/schemas/shard_layout.txt"), first);
+      summary.nodes, std::string(GRADUS_SOURCE_DIR "/tests/schemas/files/shard_layout.txt"), first);
   WriteBytes(folder.path() / "check.py", script);
   const std::string command = "/usr/bin/python3 " + (folder.path() / "check.py").string();
   CHECK(std::system(command.c_str()) == 0);

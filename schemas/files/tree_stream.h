@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "schemas/shard.h"
+#include "schemas/files/shard.h"
 #include "schemas/tree.h"
 
 namespace gradus {
