@@ -70,14 +70,51 @@ TEST_CASE("a lease without a long payload fits the smallest eager limit") {
   CHECK(Encode(kEpoch, Lease{1, 1, kKey, std::string(3900, 'p')}).size() < 4096);
 }
 
-TEST_CASE("a message cut off anywhere is refused") {
-  const std::string bytes = Encode(kEpoch, Lease{1, 2, kKey, "payload"});
+template <class T>
+void CheckCut(const T& message) {
+  const std::string bytes = Encode(kEpoch, message);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    CHECK_THROWS_AS(Decode<Lease>(Open(std::string_view(bytes).substr(0, size))), Error);
+    CHECK_THROWS_AS(Decode<T>(Open(std::string_view(bytes).substr(0, size))), Error);
   }
-  CHECK_THROWS_AS(Decode<Lease>(Open(bytes + "x")), Error);
-  CHECK_THROWS_AS(Decode<Result>(Open(bytes)), Error);
+  CHECK_THROWS_AS(Decode<T>(Open(bytes + "x")), Error);
+}
+
+TEST_CASE("a message cut off anywhere, or with a byte too many, is refused") {
+  CheckCut(Hello{"node7"});
+  CheckCut(Setup{0.5, 60, "a: 1\n"});
+  CheckCut(Alive{});
+  CheckCut(BeginLeases{4, "order"});
+  CheckCut(ReadyForLeases{5});
+  CheckCut(Lease{1, 2, kKey, "payload"});
+  CheckCut(Result{1, 2, kKey, "bytes"});
+  CheckCut(LeaseFailed{1, 2, kKey, "why"});
+  CheckCut(Ack{{1, 2}});
+  CheckCut(Heartbeat{9, "{}"});
+  CheckCut(EndLeases{6});
+  CheckCut(TrainStart{8, {1, 2, 4}, "order"});
+  CheckCut(TrainProgressReport{8, "{}"});
+  CheckCut(TrainDone{8, "{}"});
+  CheckCut(TrainFailed{8, 76, "peer lost"});
+  CheckCut(TrainStop{8});
+  CheckCut(TrainCancel{8, "why"});
+  CheckCut(Leave{{2, 3}});
+  CheckCut(Gone{"disk full"});
+}
+
+TEST_CASE("a message of another or an unknown type, or with a key of no phase, is refused") {
+  const std::string lease = Encode(kEpoch, Lease{1, 2, kKey, "payload"});
+  CHECK_THROWS_AS(Decode<Result>(Open(lease)), Error);
   CHECK_THROWS_AS(Open(std::string("\xFF\0\0\0\0", 5)), Error);
+  CHECK_THROWS_AS(Open(std::string(5, '\0')), Error);
+  Key key = kKey;
+  key.phase = static_cast<Phase>(9);
+  CHECK_THROWS_AS(RoundTrip(Result{1, 2, key, ""}), Error);
+}
+
+TEST_CASE("a length that promises more than there is allocates nothing and is refused") {
+  std::string bytes = Encode(kEpoch, Leave{{2, 3}});
+  for (std::size_t i = 5; i < 9; ++i) bytes[i] = '\xFF';
+  CHECK_THROWS_AS(Decode<Leave>(Open(bytes)), Error);
 }
 
 // What arrives when `message` is cut into frames and put together again.
