@@ -23,8 +23,9 @@ Problem ReadProblem(const JsonLine& line, const std::string& where) {
   if (const auto* wanted = std::get_if<AnswerGoal>(&problem.goal)) {
     problem.answer = line.TextOrNumber("answer");
     if (problem.answer != wanted->expected) {
-      Fail("{}: \"answer\" is '{}' but the goal expects '{}'; write the answer once, without a goal",
-           where, problem.answer, wanted->expected);
+      Fail(
+          "{}: \"answer\" is '{}' but the goal expects '{}'; write the answer once, without a goal",
+          where, problem.answer, wanted->expected);
     }
   } else {
     problem.answer = line.OptionalTextOrNumber("answer");

@@ -18,10 +18,11 @@ struct Problem {
   Goal goal = AnswerGoal{answer};          // What a verifier judges by.
 };
 
-// JSON lines `{id, problem, answer, level?, source?, allowed_steps?, goal?, …}`; other keys are kept
-// out of the program and ignored. `answer` may be missing beside a goal that is no answer; beside
-// one that is, both say the same. Throws Error with file and line: bad JSON, bad UTF-8, missing or
-// empty id, problem or answer, a goal that is none, wrong type, duplicate id, empty file.
+// JSON lines `{id, problem, answer, level?, source?, allowed_steps?, goal?, …}`; other keys are
+// kept out of the program and ignored. `answer` may be missing beside a goal that is no answer;
+// beside one that is, both say the same. Throws Error with file and line: bad JSON, bad UTF-8,
+// missing or empty id, problem or answer, a goal that is none, wrong type, duplicate id, empty
+// file.
 std::vector<Problem> LoadProblems(const std::filesystem::path& path);
 
 // One worked solution for the bootstrap: JSON lines `{id, problem, answer, solution, level?}`;

@@ -99,8 +99,12 @@ TrainProgress ParseTrainProgress(const std::string& text) {
 }
 
 std::string ToText(const Problem& p) {
-  return json{{"id", p.id},       {"problem", p.problem}, {"answer", p.answer},
-              {"level", p.level}, {"source", p.source},   {"allowed_steps", p.allowed_steps},
+  return json{{"id", p.id},
+              {"problem", p.problem},
+              {"answer", p.answer},
+              {"level", p.level},
+              {"source", p.source},
+              {"allowed_steps", p.allowed_steps},
               {"goal", ToJsonText(p.goal)}}
       .dump();
 }

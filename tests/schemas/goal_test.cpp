@@ -7,10 +7,12 @@
 using namespace gradus;
 
 TEST_CASE("Goals of every kind survive being written and read") {
-  const Goal goals[] = {
-      AnswerGoal{"\\frac{1}{2}"}, AnswerGoal{""}, TheoremGoal{"a = \"b\"\n", "ab", {"x", "y"}},
-      TestsGoal{{{"1 2\n", "3\n"}, {"", ""}}, "tokens"}, ExternalGoal{R"({"a":[1,null,"ü"]})"},
-      ExternalGoal{"null"}};
+  const Goal goals[] = {AnswerGoal{"\\frac{1}{2}"},
+                        AnswerGoal{""},
+                        TheoremGoal{"a = \"b\"\n", "ab", {"x", "y"}},
+                        TestsGoal{{{"1 2\n", "3\n"}, {"", ""}}, "tokens"},
+                        ExternalGoal{R"({"a":[1,null,"ü"]})"},
+                        ExternalGoal{"null"}};
   for (const Goal& goal : goals) {
     CAPTURE(ToJsonText(goal));
     CHECK(ParseGoal(ToJsonText(goal)) == goal);
