@@ -36,8 +36,7 @@ struct Workplace {
   TempFolder folder;
 };
 
-TrainOptions Options(int steps) {
-  TrainOptions options;
+TrainOptions Options(int steps, TrainOptions options = {}) {
   options.optimizer.lr = 3e-3;
   options.optimizer.weight_decay = 0.1;
   options.steps = steps;
@@ -59,7 +58,7 @@ void RunPolicy(const TrainOrder& order, int ranks, const TrainCallbacks& callbac
 
 void RunPpm(const TrainOrder& order, int ranks) {
   PpmTrainOptions options;
-  options.train = Options(7);
+  options.train = Options(7, options.train);
   RunAsGroup(ranks, [&](Collectives& group) { TrainPpm(order, options, group, {}); });
 }
 
