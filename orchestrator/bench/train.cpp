@@ -87,8 +87,7 @@ class Bench {
     return tokens;
   }
 
-  TrainOptions Options(int longest) const {
-    TrainOptions train;
+  TrainOptions Options(int longest, TrainOptions train = {}) const {
     train.steps = options_.steps + 1;
     train.batch = options_.rows;
     train.micro_batches = 1;
@@ -153,7 +152,7 @@ class Bench {
     Keep("pairs", lines);
     return Measure([&](const TrainCallbacks& callbacks) {
       PpmTrainOptions ppm;
-      ppm.train = Options(options_.prefix + options_.side);
+      ppm.train = Options(options_.prefix + options_.side, ppm.train);
       TrainPpm(order, ppm, *MakeSoloCollectives(), callbacks);
     });
   }

@@ -34,8 +34,7 @@ struct TrainingPlace {
 };
 
 // Seven steps are two and a half epochs, with a checkpoint every second step.
-inline TrainOptions PolicyOptions(int steps) {
-  TrainOptions options;
+inline TrainOptions PolicyOptions(int steps, TrainOptions options = {}) {
   options.optimizer.lr = 3e-3;
   options.optimizer.weight_decay = 0.1;
   options.steps = steps;

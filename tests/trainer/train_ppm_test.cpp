@@ -40,7 +40,7 @@ TEST_CASE("A trained PPM has the same bytes on 1, 2 and 3 ranks") {
   const TrainingPlace place;
   const auto run = [](const TrainOrder& order, int ranks) {
     PpmTrainOptions options;
-    options.train = PolicyOptions(7);
+    options.train = PolicyOptions(7, options.train);
     RunAsGroup(ranks, [&](Collectives& group) { TrainPpm(order, options, group, {}); });
   };
   const TrainOrder alone = place.Order("alone", "pairs.h5");
