@@ -210,4 +210,48 @@ TEST_CASE("ten thousand requests leave nothing behind and take no more memory th
   CHECK(ResidentBytes() < after_thousand + (4u << 20));
 }
 
+namespace {
+
+// A decoder on which a pass with this token in it fails, as a device that runs out of memory does.
+class FailingDecoder final : public DecoderBackend {
+ public:
+  FailingDecoder(const std::filesystem::path& folder, const EngineOptions& options, TokenId poison)
+      : decoder_(folder, options.max_rows + options.prefill_tokens, options.kv_tokens),
+        poison_(poison) {}
+  const ModelConfig& config() const override { return decoder_.config(); }
+  bool has_value_head() const override { return decoder_.has_value_head(); }
+  int kv_tokens() const override { return decoder_.kv_tokens(); }
+  SlotLayout layout() const override { return decoder_.layout(); }
+  int max_steps() const override { return decoder_.max_steps(); }
+  void Compute(const Pass& pass, PassResult& result) override {
+    for (const TokenRow& row : pass.rows) {
+      if (row.token == poison_) throw std::bad_alloc();
+    }
+    decoder_.Compute(pass, result);
+  }
+
+ private:
+  CpuDecoder decoder_;
+  TokenId poison_;
+};
+
+}  // namespace
+
+TEST_CASE("a pass that throws fails the requests in it, and those after it get what they would") {
+  const TestModel model;
+  const EngineOptions options{.max_rows = 4, .prefill_tokens = 64, .kv_tokens = 1024};
+  const TokenId poison = Tokenizer::Load(model.folder()).IdOf("<stop>").value();
+  BatchingEngine engine(model.folder(), ModelDigest(model.folder()),
+                        std::make_unique<FailingDecoder>(model.folder(), options, poison), options);
+  const auto plain = CpuBatching(model.folder(), options);
+  for (Seed seed = 1; seed <= 6; ++seed) {  // More often than may happen in a row.
+    const SequencePtr context = Extend(nullptr, SomeTokens(9, seed));
+    CHECK(RunOne(engine, Request(Extend(context, {poison}), 2, 5, seed)).empty());
+    const GenerateRequest good = Request(context, 3, 12, seed);
+    CHECK(SameBits(RunOne(engine, good), RunOne(*plain, good)));
+  }
+  CHECK(engine.Counters().tokens_generated > 0);
+  CheckNothingLeft(engine, options);
+}
+
 }  // namespace gradus
