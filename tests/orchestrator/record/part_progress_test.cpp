@@ -180,6 +180,7 @@ TEST_CASE("What comes for a sealed shard changes nothing") {
   for (std::uint32_t i : {0u, 1u}) progress.Accept(KeyAt(i), BytesOf(KeyAt(i)));
   CHECK(SealFull(progress).size() == 1);
   progress.Accept(KeyAt(0), BytesOf(KeyAt(0)));
+  CHECK(progress.Missing() == std::vector<Key>{KeyAt(2), KeyAt(3)});
   progress.Abandon(KeyAt(1));
   CHECK_FALSE(progress.NextFull());
   CHECK(progress.Missing() == std::vector<Key>{KeyAt(2), KeyAt(3)});

@@ -135,6 +135,18 @@ TEST_CASE("Nothing is sealed before its results are on disk") {
   }
 }
 
+TEST_CASE("A commit makes results durable though no shard is full") {
+  TempFolder folder;
+  const RunFiles files{folder.path()};
+  Recorder recorder(files, kPerShard);
+  recorder.StartEpoch("digest", 1);
+  recorder.Begin(kPart, Keys());
+  recorder.Accept(Keys()[0], TreeBytes(Keys()[0]));
+  recorder.Commit();
+  CHECK(Records(files).back().kind == RecordKind::kResult);
+  CHECK(fs::is_empty(files.Shards(1)));
+}
+
 TEST_CASE("A part may not end with a key open, nor another part than the one in progress") {
   TempFolder folder;
   Recorder recorder(RunFiles{folder.path()}, kPerShard);
