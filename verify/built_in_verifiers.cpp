@@ -9,6 +9,9 @@ bool JudgesAll(const Goal&) { return true; }
 
 bool JudgesAnswers(const Goal& goal) { return std::holds_alternative<AnswerGoal>(goal); }
 
+void CheckPython(const VerifierOptions& options) { CheckLevel(options.python.level); }
+void CheckCommand(const VerifierOptions& options) { CheckOptions(options.command); }
+
 std::unique_ptr<Verifier> MakePython(asio::io_context& io, const VerifierOptions& options) {
   return MakePythonVerifier(io, options.python, options.grader);
 }
@@ -24,9 +27,9 @@ ExecLimits CommandLimits(const VerifierOptions& options) { return options.comman
 
 const std::vector<VerifierKind>& BuiltInVerifierKinds() {
   static const std::vector<VerifierKind> kinds = {
-      {"python", "confined Python, and gradus's grader", true, JudgesAnswers, MakePython,
-       PythonLimits},
-      {"command", "your own checker", true, JudgesAll, MakeCommand, CommandLimits},
+      {"python", "confined Python, and gradus's grader", true, JudgesAnswers, CheckPython,
+       MakePython, PythonLimits},
+      {"command", "your own checker", true, JudgesAll, CheckCommand, MakeCommand, CommandLimits},
   };
   return kinds;
 }

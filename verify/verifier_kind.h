@@ -28,6 +28,7 @@ struct VerifierKind {
   const char* about;         // One line.
   bool runs_python = false;  // Steps may be programs in Python.
   bool (*judges)(const Goal& goal);
+  void (*check)(const VerifierOptions& options);  // Throws Error for what cannot be made.
   std::unique_ptr<Verifier> (*make)(asio::io_context& io, const VerifierOptions& options);
   ExecLimits (*limits)(const VerifierOptions& options);  // Of one step or check.
 };

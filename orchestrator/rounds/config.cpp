@@ -156,7 +156,6 @@ std::string PrintConfig(const Config& config) {
 void CheckConfig(const Config& config) {
   CheckFit(config);
   CheckProblems(config);
-  CheckLevel(config.rollout.verifier.python.level);
   CheckOptions(config.ppm.train);
   if (config.policy.init != "random") CheckModelFolder(config.policy.init);
   if (!config.bootstrap.demonstrations.empty()) LoadDemonstrations(config.bootstrap.demonstrations);

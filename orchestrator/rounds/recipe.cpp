@@ -10,6 +10,7 @@ void CheckFit(const Config& c) {
   const EnvironmentKind& kind = FindEnvironmentKind(e.kind);
   const std::unique_ptr<Environment> environment = MakeEnvironment(e);
   const VerifierKind& verifier = FindVerifierKind(c.rollout.verifier.kind);
+  verifier.check(c.rollout.verifier);
   if (kind.needs_python && !verifier.runs_python) {
     Fail("environment.kind: {} writes Python, which verifier.kind: {} does not run", e.kind,
          verifier.name);

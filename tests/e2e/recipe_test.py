@@ -139,6 +139,8 @@ def check_fit(folder):
     for text, *overrides in [
         ("environment.kind", "environment.kind=jigsaw"),
         ("verifier.kind", "verifier.kind=oracle"),
+        ("no/such/checker", "verifier.kind=command", "checker.command=[no/such/checker]"),
+        ("checker", "verifier.kind=command"),
         ("selection.mask_output", "selection.mask_output=true"),
         ("{problem}", "environment.prompt=Solve it."),
         ("ppm.enabled", "environment.step=whole", "selection.final_answer_pairs=false"),

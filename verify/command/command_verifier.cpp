@@ -132,11 +132,17 @@ void Bind(Settings& settings, CommandOptions& options) {
   });
 }
 
-std::unique_ptr<Verifier> MakeCommandVerifier(asio::io_context& io, const CommandOptions& options) {
-  Require(options.processes > 0, "a checker needs a process");
+void CheckOptions(const CommandOptions& options) {
   if (!ReadLevels(options.level)) {
     Fail("checker.level: '{}' is not auto, L3, L2, L1 or L0", options.level);
   }
+  FindChecker(options.command, options.reads);
+  if (!options.golden.empty()) LoadGoldenCases(options.golden);
+}
+
+std::unique_ptr<Verifier> MakeCommandVerifier(asio::io_context& io, const CommandOptions& options) {
+  Require(options.processes > 0, "a checker needs a process");
+  CheckOptions(options);
   return std::make_unique<CommandVerifier>(io, options);
 }
 

@@ -23,6 +23,8 @@ struct CommandOptions {
   ExecLimits limits{.wall_s = 10, .cpu_s = 10, .mem_mb = 2048, .out_kb = 64};
 };
 void Bind(Settings& settings, CommandOptions& options);
+// Throws Error when the program, a folder, a golden case or the level is not there.
+void CheckOptions(const CommandOptions& options);
 
 // Asks the user's own checker. A process that crashes, keeps silent, floods, or answers what was
 // not asked is ended with all that it started and replaced, and the request is repeated once on a
