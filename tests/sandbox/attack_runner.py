@@ -173,6 +173,8 @@ class Runner:
         warm = self.exec.run([dict(CONTROL, limits={"wall_s": 60, "cpu_s": 60})] * options.slots, 180)
         if any(record["stdout"] != "pong\n" for record in warm):
             raise SystemExit(f"gradus exec does not run a plain program: {warm[0]}")
+        if options.as_prefix:  # The calculator starts with the first step: it belongs to the family.
+            self.exec.run([{"program": ["x = 1\n", "print(x)\n"]}], 60)
         self.level = warm[0].get("level", "?")
         if options.level and self.level != options.level:
             raise SystemExit(f"asked for level {options.level}, records say {self.level}")
