@@ -163,7 +163,8 @@ Json Trees(Bench& bench, int count) {
 Json BenchSandbox(const ExecutorOptions& options, double scale) {
   const auto times = [scale](int n) { return std::max(1, static_cast<int>(n * scale)); };
   ExecutorOptions forking = options;
-  forking.calculator = false;  // Kept states are what is measured.
+  forking.calculator = false;  // Kept prefixes are what is measured.
+  if (forking.warm_states == 0) forking.warm_states = 16;
   Bench bench(forking);
   Json result = {{"bench", "sandbox"}, {"level", bench.level()}, {"slots", options.slots}};
   result["trivial"] = Rates(bench, times(1000), times(50), Trivial);

@@ -283,7 +283,7 @@ void Bind(Settings& settings, ExecutorOptions& options) {
       "limits only, must be named");
   settings.Field("warm_states", options.warm_states, {0, 4096},
                  "executed prefixes that a slot keeps as processes, from which sibling steps fork; "
-                 "about 10 MiB each; 0: run every program from its start");
+                 "about 10 MiB each, bounded by nothing else; 0: run every program from its start");
   settings.Field("calculator", options.calculator,
                  "steps of a search that are straight-line arithmetic share one confined "
                  "interpreter instead of a process each; the same results, about 20 times sooner");

@@ -62,7 +62,7 @@ struct ExecutorOptions {
   int slots = 1;  // Warm interpreters, each runs one program at a time; a few more when long
                   // programs hold all of them.
   std::string level = "auto";  // Isolation: the best of L1 to L3 that works, or a named one.
-  int warm_states = 16;        // Prefixes that a slot keeps as processes (L2 and L3).
+  int warm_states = 0;         // Prefixes that a slot keeps as processes (L2 and L3).
   bool calculator = true;      // Steps of straight-line arithmetic share one confined process.
   std::vector<std::string> preload = {"math", "sympy",
                                       "numpy"};  // Imported and exercised before forking.

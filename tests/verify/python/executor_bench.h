@@ -17,10 +17,12 @@ inline ExecLimits Limits(double wall_s, double cpu_s = 8) { return {wall_s, cpu_
 // An executor with its loop; one interpreter start is shared by all programs of a test.
 class Bench {
  public:
+  static constexpr int kKept = 16;  // Prefixes.
   explicit Bench(int slots = 1, std::vector<std::string> preload = {},
                  const std::string& level = "auto", bool calculator = false) {
     ExecutorOptions options;
     options.calculator = calculator;
+    options.warm_states = kKept;
     options.slots = slots;
     options.level = level;
     options.preload = std::move(preload);

@@ -218,7 +218,7 @@ TEST_CASE("A prefix that is asked for again is kept, and forgotten when there ar
   REQUIRE(kept);
   for (int i = 0; i < 3; ++i) CHECK((bench.Step(steps).value == kept));
   CHECK((bench.RunSteps(steps).value != kept));
-  for (int i = 0; i < ExecutorOptions{}.warm_states; ++i) {
+  for (int i = 0; i < Bench::kKept; ++i) {
     for (int k = 0; k < 3; ++k) bench.Step({"x = " + std::to_string(i), "x"});
   }
   const auto later = bench.Step(steps).value;
