@@ -64,11 +64,11 @@ struct Ragged {
   }
   // A vector, or a string for T = char.
   auto Row(std::size_t i) const {
-    using Result = std::conditional_t<std::is_same_v<T, char>, std::string, std::vector<T>>;
+    using Values = std::conditional_t<std::is_same_v<T, char>, std::string, std::vector<T>>;
     const auto at = [&](std::size_t j) {
       return values.begin() + static_cast<std::ptrdiff_t>(offsets[j]);
     };
-    return Result(at(i), at(i + 1));
+    return Values(at(i), at(i + 1));
   }
   std::size_t size() const { return offsets.size() - 1; }
 };
