@@ -84,8 +84,4 @@ void CheckTree(const Tree& tree);
 Tree ParseTree(std::string_view bytes);
 // The same bytes without SearchCost's seconds, host, rank and times: what the digests are made of.
 std::string SerializeContent(const Tree& tree);
-// SHA-256 over all trees without `SearchCost` seconds, host, rank and times: equal on any number of
-// ranks.
-std::string ContentDigest(const std::vector<Tree>& trees);
-
 }  // namespace gradus

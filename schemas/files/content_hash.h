@@ -1,12 +1,17 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "schemas/base/sha256.h"
 #include "schemas/tree.h"
 
 namespace gradus {
 
-// ContentDigest of trees that are seen one after the other.
+// SHA-256 over all trees without `SearchCost` seconds, host, rank and times: equal on any number of
+// ranks.
+std::string ContentDigest(const std::vector<Tree>& trees);
+
+// The same of trees that are seen one after the other.
 class ContentHash {
  public:
   void Add(const Tree& tree);

@@ -5,6 +5,7 @@
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "schemas/files/columns.h"
+#include "schemas/files/content_hash.h"
 
 namespace gradus {
 namespace {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "schemas/base/error.h"
+#include "schemas/files/content_hash.h"
 #include "tests/fakes/random_tree.h"
 
 namespace gradus {

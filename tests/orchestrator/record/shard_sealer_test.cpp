@@ -6,6 +6,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/file.h"
+#include "schemas/files/content_hash.h"
 #include "schemas/files/shard.h"
 #include "tests/fakes/random_tree.h"
 #include "tests/fakes/temp_folder.h"
