@@ -14,6 +14,7 @@ CheckerRequest Request(bool with_goal = true) {
   request.state.context = "header";
   request.state.steps = {"a", "b\n"};
   request.state.answer = "7";
+  request.state.response = "so 7";
   if (with_goal) request.goal = AnswerGoal{"7"};
   return request;
 }
@@ -35,7 +36,8 @@ TEST_CASE("A request is one line that holds the state, the goal and the limits")
   CHECK(json["answer"] == "7");
   CHECK(json["goal"] == nlohmann::json({{"kind", "answer"}, {"expected", "7"}}));
   CHECK(json["limits"]["wall_s"] == 10);
-  CHECK(json.size() == 7);
+  CHECK(json["response"] == "so 7");
+  CHECK(json.size() == 8);
   CheckerRequest bare = Request(false);
   bare.mode = RequestMode::kStep;
   bare.state.answer = "\xff";
