@@ -40,20 +40,6 @@ struct Server {
 
 void OnSignal(int) {}
 
-// SIGCHLD and SIGTERM arrive only inside ppoll, so none is missed between a look and a wait.
-void BlockSignals(sigset_t* waiting) {
-  struct sigaction action {};
-  action.sa_handler = OnSignal;
-  sigset_t mine;
-  ::sigemptyset(&mine);
-  for (int signal : {SIGCHLD, SIGTERM}) {
-    ::sigaction(signal, &action, nullptr);
-    ::sigaddset(&mine, signal);
-  }
-  ::sigprocmask(SIG_BLOCK, &mine, waiting);
-  for (int signal : {SIGCHLD, SIGTERM}) ::sigdelset(waiting, signal);
-}
-
 void KillChild(const Server& server, pid_t pid) {
   ::kill(pid, SIGKILL);
   if (server.bars.level == 0) ::kill(-pid, SIGKILL);
@@ -175,7 +161,7 @@ void KillById(const Server& server, std::uint64_t id) {
 Request Serve(const Bars& bars, int control, bool kept) {
   Server server{bars, control, kept, {}};
   sigset_t waiting;
-  BlockSignals(&waiting);
+  BlockSignals(OnSignal, &waiting);
   for (;;) {
     Reap(server);
     pollfd ready{control, POLLIN, 0};

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
 
 namespace gradus::cage {
 
@@ -31,6 +32,19 @@ bool WriteText(const char* path, const char* text) {
   ::close(fd);
   errno = error;
   return done;
+}
+
+void BlockSignals(void (*handler)(int), sigset_t* waiting) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigset_t mine;
+  ::sigemptyset(&mine);
+  for (int signal : {SIGCHLD, SIGTERM}) {
+    ::sigaction(signal, &action, nullptr);
+    ::sigaddset(&mine, signal);
+  }
+  ::sigprocmask(SIG_BLOCK, &mine, waiting);
+  for (int signal : {SIGCHLD, SIGTERM}) ::sigdelset(waiting, signal);
 }
 
 void Decimal(char* out, unsigned long long value) { std::snprintf(out, 24, "%llu", value); }

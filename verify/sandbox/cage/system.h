@@ -1,4 +1,5 @@
 #pragma once
+#include <csignal>
 #include <cstddef>
 
 // Small C pieces of the cage: it links against nothing but the C library.
@@ -24,6 +25,10 @@ class Reason {
 
 // Writes a small text into a file of /proc or /sys.
 bool WriteText(const char* path, const char* text);
+
+// SIGCHLD and SIGTERM arrive at `handler` only inside a ppoll with the mask `waiting`, so none is
+// missed between a look and a wait.
+void BlockSignals(void (*handler)(int), sigset_t* waiting);
 
 // A number in decimal, into `out` (at least 24 bytes).
 void Decimal(char* out, unsigned long long value);

@@ -32,20 +32,6 @@ void OnSignal(int number) {
   if (number == SIGTERM) asked_to_leave = 1;
 }
 
-// SIGCHLD and SIGTERM arrive only inside ppoll, so none is missed between a look and a wait.
-void BlockSignals(sigset_t* waiting) {
-  struct sigaction action {};
-  action.sa_handler = OnSignal;
-  sigset_t mine;
-  ::sigemptyset(&mine);
-  for (int signal : {SIGCHLD, SIGTERM}) {
-    ::sigaction(signal, &action, nullptr);
-    ::sigaddset(&mine, signal);
-  }
-  ::sigprocmask(SIG_BLOCK, &mine, waiting);
-  for (int signal : {SIGCHLD, SIGTERM}) ::sigdelset(waiting, signal);
-}
-
 void Tell(const char* first, const char* text) {
   char message[kReasonBytes + 16];
   const int size = std::snprintf(message, sizeof message, "%s%s", first, text);
@@ -109,7 +95,7 @@ void WaitForEnd(pid_t init, const sigset_t& waiting) {
 
 int Launch(Bars& bars, char** command) {
   sigset_t waiting;
-  BlockSignals(&waiting);
+  BlockSignals(OnSignal, &waiting);
   int report[2];
   if (::pipe2(report, O_CLOEXEC) != 0) return 1;
   const long init = ForkProcess(bars.level >= 2, 0);
