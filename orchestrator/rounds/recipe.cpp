@@ -24,6 +24,13 @@ void CheckFit(const Config& c) {
         "there is nothing to mask",
         e.kind);
   }
+  if (e.shots > 0 && e.examples.empty()) {
+    Fail("environment.shots: {} examples are asked for, but environment.examples names no file",
+         e.shots);
+  }
+  if (e.markers == Markers::kText && !kind.needs_python) {
+    Fail("environment.markers: environment.kind: {} has no markers", e.kind);
+  }
   const bool one_step = e.kind == "answer_only" && e.step == StepUnit::kWhole;
   if (one_step && c.ppm.enabled && !c.selection.final_answer_pairs) {
     Fail(

@@ -136,11 +136,19 @@ def check_extension(folder):
 def check_fit(folder):
     """Parts that do not go together are refused in one line, before anything is made."""
     words = "configs/tests/words.yaml"
+    folder.chmod(0o755)  # The checker is an unprivileged user.
+    chatty = folder / "chatty.py"
+    chatty.write_text("import json, sys\nfor line in sys.stdin:\n"
+                      "    answer = json.dumps({'id': json.loads(line)['id'], 'end': 'fine', 'shown': ''})\n"
+                      "    print(answer)\n    print(answer, flush=True)\n")
     for text, *overrides in [
         ("environment.kind", "environment.kind=jigsaw"),
         ("verifier.kind", "verifier.kind=oracle"),
         ("no/such/checker", "verifier.kind=command", "checker.command=[no/such/checker]"),
         ("checker", "verifier.kind=command"),
+        ("more than its answers", "verifier.kind=command", f"checker.command=[python3, {chatty}]"),
+        ("environment.shots", "environment.shots=2"),
+        ("environment.markers", "environment.markers=text"),
         ("selection.mask_output", "selection.mask_output=true"),
         ("{problem}", "environment.prompt=Solve it."),
         ("ppm.enabled", "environment.step=whole", "selection.final_answer_pairs=false"),

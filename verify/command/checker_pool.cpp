@@ -140,6 +140,7 @@ void CheckerPool::OnReply(Slot& slot, const std::string& id, const CheckerProces
   if (greeting && result.answer) return OnGreeted(slot);
   if (!result.answer) return OnFault(slot, std::move(result));
   answered_.fetch_add(1, std::memory_order_relaxed);
+  failed_starts_ = 0;
   const auto done = std::move(slot.job->done);
   slot.job.reset();
   slot.phase = Phase::kIdle;
@@ -148,7 +149,6 @@ void CheckerPool::OnReply(Slot& slot, const std::string& id, const CheckerProces
 }
 
 void CheckerPool::OnGreeted(Slot& slot) {
-  failed_starts_ = 0;
   if (slot.job) {
     slot.phase = Phase::kBusy;
     return Send(slot, slot.job->request, slot.job->request.limits.wall_s);
@@ -161,14 +161,18 @@ void CheckerPool::OnNotGreeted(Slot& slot, const std::string& why) {
   slot.phase = Phase::kDown;
   if (slot.job) waiting_.push_front(std::move(*slot.job));
   slot.job.reset();
-  if (++failed_starts_ >= options_.starts) broken_ = why;
+  NoteFailedStart(why);
   Pump();
+}
+
+void CheckerPool::NoteFailedStart(const std::string& why) {
+  if (++failed_starts_ >= options_.starts) broken_ = why;
 }
 
 void CheckerPool::OnFault(Slot& slot, CheckerReply reply) {
   const bool greeting = slot.phase == Phase::kGreeting;
   const std::string how = Down(slot);
-  reply.detail += (reply.detail.empty() ? "" : "; ended by us: ") + how;
+  reply.detail += (reply.detail.empty() ? "" : "; its end: ") + how;
   if (greeting) {
     return OnNotGreeted(slot, fmt::format("{} on the empty state: {}", reply.fault, reply.detail));
   }
@@ -192,7 +196,7 @@ void CheckerPool::Pump() {
     if (slot->phase != Phase::kIdle) continue;
     // It ended, or wrote what nobody asked for, since its last answer: no request is to blame.
     if (!slot->process->Quiet()) {
-      Down(*slot);
+      NoteFailedStart("it ends, or writes more than its answers: " + Down(*slot));
       continue;
     }
     slot->job = std::move(waiting_.front());

@@ -62,6 +62,9 @@ class CheckerPool {
   void OnReply(Slot& slot, const std::string& id, const CheckerProcess::Reply& reply);
   void OnGreeted(Slot& slot);
   void OnNotGreeted(Slot& slot, const std::string& why);
+  // A process that was of no use; after `starts` of them without an answer in between no more are
+  // made.
+  void NoteFailedStart(const std::string& why);
   void OnFault(Slot& slot, CheckerReply reply);
   // Ends the slot's process; how that ended.
   std::string Down(Slot& slot);
@@ -77,7 +80,7 @@ class CheckerPool {
   Isolation isolation_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::deque<Job> waiting_;
-  int failed_starts_ = 0;  // In a row.
+  int failed_starts_ = 0;  // Since the last answer.
   std::string broken_;     // Why no more are made; "": they are.
   std::atomic<std::uint64_t> answered_{0}, cpu_us_{0};
 };

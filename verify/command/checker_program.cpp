@@ -46,6 +46,10 @@ CheckerProgram FindChecker(const std::vector<std::string>& command,
       continue;
     }
     const fs::path file = first ? FindExecutable(word) : Absolute(word);
+    if (file.parent_path() == "/tmp") {  // Covered by the new root while it is being built.
+      Fail("checker.command: {} cannot be seen inside of /tmp; give it a folder of its own",
+           file.string());
+    }
     program.words.push_back(file.string());
     program.reads.push_back(file.parent_path().string());
     hashes += fmt::format("; {} sha256 {}", file.filename().string(), Sha256File(file));

@@ -84,7 +84,8 @@ class CommandVerifier final : public Verifier {
     }
     const Report& alive = results[0].report;
     if (alive.outcome.starts_with("checker-")) {
-      Fail("{} does not work: {}: {}", options_.command[0], alive.outcome, alive.error);
+      Fail("checker.command: '{}' does not work: {}: {}", fmt::join(options_.command, " "),
+           alive.outcome, alive.error);
     }
     for (std::size_t i = 1; i < cases.size(); ++i) Compare(cases[i], results[i]);
   }
@@ -119,8 +120,9 @@ void Bind(Settings& settings, CommandOptions& options) {
                  "anything; empty: none");
   settings.Field("start_s", options.start_s, {0.1, 3600},
                  "seconds that a fresh process has until it answers the empty state");
-  settings.Field("starts", options.starts, {1, 100},
-                 "fresh processes in a row that may fail at that before the run stops");
+  settings.Field(
+      "starts", options.starts, {1, 100},
+      "processes that may fail at that, or end or chatter unasked, without an answer in between");
   settings.Section("limits", "of one request", [&](Settings& limits) {
     limits.Field("wall_s", options.limits.wall_s, {0.01, 3600},
                  "wall-clock seconds; a checker that says nothing for longer is ended");
