@@ -6,6 +6,7 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
+#include "workers/live_world.h"
 #include "workers/search/await.h"
 
 namespace gradus {
@@ -55,20 +56,28 @@ asio::awaitable<void> Confirm(Tree& tree, Verifier& verifier, const ExecLimits& 
     for (std::int32_t end : BlockEnds(tree, i)) confirmed.emplace(end, false);
   }
   if (confirmed.empty()) co_return;
+  std::vector<std::int32_t> ends;  // Those that something runs for.
   std::vector<State> states;
-  for (const auto& [end, unused] : confirmed) {
-    states.push_back(StateOf(environment, problem, tree, end));
+  for (auto& [end, same] : confirmed) {
+    State state = StateOf(environment, problem, tree, end);
+    if (state.steps.empty()) {
+      same = SameAsSeen(environment, tree.nodes[end], NothingRan());
+      continue;
+    }
+    ends.push_back(end);
+    states.push_back(std::move(state));
   }
   const double start = MonotonicSeconds();
-  tree.cost.programs += static_cast<std::uint32_t>(states.size());
-  const std::vector<Checked> checked =
-      co_await AwaitAll<Checked>(states.size(), [&](std::size_t i, auto done) {
-        verifier.Check(std::move(states[i]), nullptr, limits, std::move(done));
-      });
+  tree.cost.programs += static_cast<std::uint32_t>(confirmed.size());
+  std::vector<Checked> checked;
+  if (!states.empty()) {
+    checked = co_await AwaitAll<Checked>(states.size(), [&](std::size_t i, auto done) {
+      verifier.Check(std::move(states[i]), nullptr, limits, std::move(done));
+    });
+  }
   tree.cost.execute_s += MonotonicSeconds() - start;
-  auto one = checked.begin();
-  for (auto& [end, same] : confirmed) {
-    same = SameAsSeen(environment, tree.nodes[end], one++->report);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    confirmed[ends[i]] = SameAsSeen(environment, tree.nodes[ends[i]], checked[i].report);
   }
   for (std::int32_t i = 0; i < std::ssize(tree.nodes); ++i) {
     Judgement& judgement = tree.nodes[i].judgement;

@@ -43,6 +43,13 @@ std::string Response(const Tree& tree, const Node& candidate) {
 
 }  // namespace
 
+Report NothingRan() {
+  Report report;
+  report.end = End::kFine;
+  report.outcome = ToString(Outcome::kOk);
+  return report;
+}
+
 LiveWorld::LiveWorld(const Services& services, const Problem& problem, SearchCost& cost)
     : services_(services), problem_(problem), cost_(cost), stop_ids_(services.tokenizer.EosIds()) {
   for (const std::string& stop : services.environment.Stops()) {
@@ -112,9 +119,8 @@ Report* LiveWorld::ReportOf(const Ground& ground, const std::string& source,
   const auto [entry, fresh] = reports_.try_emplace(ground.text + source);
   Report* report = &entry->second;
   if (!fresh) return report;
-  if (entry->first.empty()) {  // Where nothing runs, nothing is shown and nothing can fail.
-    report->end = End::kFine;
-    report->outcome = ToString(Outcome::kOk);
+  if (entry->first.empty()) {
+    *report = NothingRan();
     return report;
   }
   State state = ground.state;

@@ -75,3 +75,19 @@ TEST_CASE("Code that the answer does not wait for is run again too") {
   RunConfirm(tree);
   CHECK(tree.nodes[3].judgement.reason == "recheck-differs");
 }
+
+TEST_CASE("A block that holds no code is as it was seen, though nothing runs for it") {
+  Tree tree = Solved("42");
+  Node empty;
+  empty.parent = 2;
+  empty.text = "<end_of_code>";
+  empty.exec_outcome = "ok";
+  empty.output = "\n<output><end_of_output>";
+  tree.nodes.push_back(empty);
+  Node right = tree.nodes[3];
+  right.parent = 5;
+  tree.nodes.push_back(right);
+  RunConfirm(tree);
+  CHECK(tree.nodes[3].judgement.verdict == Verdict::kCorrect);
+  CHECK(tree.nodes[6].judgement.verdict == Verdict::kCorrect);
+}
