@@ -7,4 +7,11 @@ const char* ToString(End end) {
   return kNames[static_cast<int>(end)];
 }
 
+Report NothingRan() {
+  Report report;
+  report.end = End::kFine;
+  report.outcome = "ok";
+  return report;
+}
+
 }  // namespace gradus

@@ -40,12 +40,15 @@ const char* ToString(End end);
 // What a verifier saw. Never a label.
 struct Report {
   End end = End::kBroken;
-  std::string outcome;               // The verifier's own word, stored with the node: "ok", …
+  std::string outcome;               // "ok" when fine, else the verifier's own word; stored.
   std::string shown;                 // What the candidate printed, or its new goals.
   std::optional<std::string> value;  // Value of a last expression, where there is one.
   std::string error;                 // "" when fine.
   double wall_s = 0, cpu_s = 0;
 };
+
+// Of a state without steps: where nothing runs, nothing is shown and nothing can fail.
+Report NothingRan();
 
 struct Checked {
   Report report;

@@ -6,7 +6,6 @@
 
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "workers/live_world.h"
 #include "workers/search/await.h"
 
 namespace gradus {

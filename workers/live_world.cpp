@@ -1,6 +1,7 @@
 #include "workers/live_world.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
@@ -20,7 +21,7 @@ int FailuresInARow(const Tree& tree, std::int32_t node) {
   int failures = 0;
   for (std::int32_t at = node; at > 0; at = tree.nodes[at].parent) {
     const std::string& outcome = tree.nodes[at].exec_outcome;
-    if (outcome.empty() || outcome == ToString(Outcome::kOk)) break;
+    if (outcome.empty() || outcome == NothingRan().outcome) break;
     ++failures;
   }
   return failures;
@@ -42,13 +43,6 @@ std::string Response(const Tree& tree, const Node& candidate) {
 }
 
 }  // namespace
-
-Report NothingRan() {
-  Report report;
-  report.end = End::kFine;
-  report.outcome = ToString(Outcome::kOk);
-  return report;
-}
 
 LiveWorld::LiveWorld(const Services& services, const Problem& problem, SearchCost& cost)
     : services_(services), problem_(problem), cost_(cost), stop_ids_(services.tokenizer.EosIds()) {
@@ -140,7 +134,8 @@ std::vector<LiveWorld::Candidate> LiveWorld::Read(const Tree& tree, const std::v
     sample.ended =
         !node.tokens.empty() && std::find(eos.begin(), eos.end(), node.tokens.back()) != eos.end();
     if (sample.ended) {
-      sample.text.remove_suffix(services_.tokenizer.Decode({node.tokens.back()}).size());
+      const std::string end = services_.tokenizer.Decode({node.tokens.back()});
+      if (sample.text.ends_with(end)) sample.text.remove_suffix(end.size());
     }
     candidates[i].reading = services_.environment.Read(sample);
     if (!candidates[i].reading.runs) continue;
@@ -259,6 +254,9 @@ asio::awaitable<std::vector<float>> LiveWorld::Score(const Tree& tree,
     services_.ppm->Score(SequenceOf(tree, nodes[i]), std::move(done));
   });
   cost_.score_s += MonotonicSeconds() - start;
+  for (float score : scores) {
+    if (!std::isfinite(score)) Fail("the process preference model gave no score");
+  }
   co_return scores;
 }
 

@@ -26,9 +26,6 @@ struct Services {
   int max_step_tokens = 2048;
 };
 
-// Of a state without steps: where nothing runs, nothing is shown and nothing can fail.
-Report NothingRan();
-
 // The real world of one tree: policy and PPM engines, the environment, the verifier. Token ids
 // travel from the engine to the nodes and back without being re-encoded.
 class LiveWorld final : public World {

@@ -41,6 +41,7 @@ struct RolloutPool::Impl {
         verifier->CheckGolden(io);
         started.set_value();
       } catch (...) {
+        verifier.reset();
         started.set_exception(std::current_exception());
         return;
       }

@@ -10,7 +10,6 @@ void CheckFit(const Config& c) {
   const EnvironmentKind& kind = FindEnvironmentKind(e.kind);
   const std::unique_ptr<Environment> environment = MakeEnvironment(e);
   const VerifierKind& verifier = FindVerifierKind(c.rollout.verifier.kind);
-  verifier.check(c.rollout.verifier);
   if (kind.needs_python && !verifier.runs_python) {
     Fail("environment.kind: {} writes Python, which verifier.kind: {} does not run", e.kind,
          verifier.name);
@@ -28,15 +27,13 @@ void CheckFit(const Config& c) {
     Fail("environment.shots: {} examples are asked for, but environment.examples names no file",
          e.shots);
   }
-  if (e.markers == Markers::kText && !kind.needs_python) {
-    Fail("environment.markers: environment.kind: {} has no markers", e.kind);
-  }
-  const bool one_step = e.kind == "answer_only" && e.step == StepUnit::kWhole;
+  const bool one_step = environment->Stops().empty();
   if (one_step && c.ppm.enabled && !c.selection.final_answer_pairs) {
     Fail(
-        "ppm.enabled: with environment.step: whole a trajectory is one step, so there are no "
-        "sibling pairs; set selection.final_answer_pairs: true, or ppm.enabled: false");
+        "ppm.enabled: in this environment a trajectory is one step, so there are no sibling pairs; "
+        "set selection.final_answer_pairs: true, or ppm.enabled: false");
   }
+  verifier.check(c.rollout.verifier);  // Last, since it may start processes.
 }
 
 void CheckGoals(const Config& c, const std::string& file, const std::vector<Problem>& problems) {

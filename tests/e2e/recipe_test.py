@@ -149,6 +149,7 @@ def check_fit(folder):
         ("more than its answers", "verifier.kind=command", f"checker.command=[python3, {chatty}]"),
         ("environment.shots", "environment.shots=2"),
         ("environment.markers", "environment.markers=text"),
+        ("environment.step", "environment.kind=python_steps", "environment.step=whole"),
         ("selection.mask_output", "selection.mask_output=true"),
         ("{problem}", "environment.prompt=Solve it."),
         ("ppm.enabled", "environment.step=whole", "selection.final_answer_pairs=false"),

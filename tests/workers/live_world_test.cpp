@@ -5,6 +5,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -162,4 +163,33 @@ TEST_CASE("answer_only: lines of words are steps, and nothing runs") {
   CHECK(nodes[2].judgement.verdict == Verdict::kWrong);
   CHECK(nodes[3].judgement.reason == "unfinished-step");
   CHECK(small.verifier->Counters().programs == 0);
+}
+
+TEST_CASE("A preference model that gives no score shapes no tree") {
+  struct Mute final : Engine {
+    void Generate(GenerateRequest, std::function<void(std::vector<Continuation>)> done) override {
+      done({});
+    }
+    void Score(SequencePtr, std::function<void(float)> done) override { done(std::nanf("")); }
+    void LogProb(SequencePtr, std::function<void(double)> done) override { done(0); }
+    int MaxTokens() const override { return 128; }
+    EngineCounters Counters() const override { return {}; }
+    const std::string& ModelDigest() const override { return digest; }
+    std::string digest = "mute";
+  } mute;
+  Small small;
+  const Services services{*small.tokenizer,   *small.policy, &mute,       *small.verifier,
+                          *small.environment, small.search,  ExecLimits{}};
+  const Problem problem{"p", "6 * 7?", "42", "", "", {}};
+  Tree tree;
+  tree.nodes.emplace_back().tokens = small.tokenizer->Encode("6 * 7?");
+  SearchCost cost;
+  LiveWorld world(services, problem, cost);
+  std::exception_ptr failure;
+  asio::co_spawn(small.io, world.Score(tree, {0}),
+                 [&](std::exception_ptr error, std::vector<float>) { failure = error; });
+  small.io.restart();
+  small.io.run();
+  REQUIRE(failure);
+  CHECK_THROWS_AS(std::rethrow_exception(failure), Error);
 }

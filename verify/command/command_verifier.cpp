@@ -22,7 +22,7 @@ Report ReportOf(CheckerReply reply) {
     return report;
   }
   report.end = reply.answer->end;
-  report.outcome = ToString(reply.answer->end);
+  report.outcome = report.end == End::kFine ? NothingRan().outcome : ToString(report.end);
   report.shown = std::move(reply.answer->shown);
   if (report.end != End::kFine) report.error = report.outcome;
   return report;

@@ -81,11 +81,7 @@ class PythonVerifier final : public Verifier {
                   answer = std::move(state.answer), done = std::move(done)](Report report) {
       Judge(wanted, answer, std::move(report), done);
     };
-    if (state.steps.empty()) {
-      Report nothing_ran;
-      nothing_ran.end = End::kFine;
-      return judge(std::move(nothing_ran));
-    }
+    if (state.steps.empty()) return judge(NothingRan());
     executor_.Check(
         ProgramOf(std::move(state)), limits,
         [judge = std::move(judge)](ExecResult result) { judge(ReportOf(std::move(result))); });

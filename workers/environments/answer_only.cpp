@@ -1,5 +1,6 @@
 #include "workers/environments/answer_only.h"
 
+#include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "verify/answers/grader.h"
 
@@ -71,6 +72,9 @@ std::string AnswerOnly::PromptDigest() const {
 
 std::unique_ptr<Environment> MakeAnswerOnly(const EnvironmentOptions& options,
                                             std::vector<Demonstration> examples) {
+  if (options.markers != Markers::kTokens) {
+    Fail("environment.markers: answer_only has none; only python_steps does");
+  }
   return std::make_unique<AnswerOnly>(options, std::move(examples));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "schemas/base/error.h"
 #include "schemas/base/file.h"
 #include "verify/answers/grader.h"
 
@@ -149,6 +150,9 @@ std::string PythonSteps::PromptDigest() const {
 
 std::unique_ptr<Environment> MakePythonSteps(const EnvironmentOptions& options,
                                              std::vector<Demonstration> examples) {
+  if (!options.answer_marker.empty() || options.step != StepUnit::kLine) {
+    Fail("environment.answer_marker and environment.step are read by answer_only alone");
+  }
   return std::make_unique<PythonSteps>(options, std::move(examples));
 }
 

@@ -99,7 +99,7 @@ TEST_CASE("Without steps nothing runs, and the answer is judged all the same") {
   const Goal goal = AnswerGoal{"\\frac{1}{2}"};
   const Checked right = bench.Check(Steps({}, "0.5"), &goal);
   CHECK(right.report.end == End::kFine);
-  CHECK(right.report.outcome.empty());
+  CHECK(right.report.outcome == "ok");
   CHECK(right.judgement.verdict == Verdict::kCorrect);
   CHECK(bench.Check(Steps({}, "0.6"), &goal).judgement.verdict == Verdict::kWrong);
   CHECK(bench.Check(Steps({}, "0.6"), nullptr).judgement.verdict == Verdict::kUnverifiable);
