@@ -261,7 +261,7 @@ def parse(arguments):
     parser.add_argument("--level")
     parser.add_argument("--user", default="self")
     parser.add_argument("--seed", type=int, default=1)
-    parser.set_defaults(as_prefix=False)  # An option of the runner.
+    parser.set_defaults(in_steps=False)  # An option of the runner.
     options = parser.parse_args(arguments)
     options.gradus, options.verbose = options.gradus.resolve(), False
     return options

@@ -80,9 +80,6 @@ class Bench {
   double Check(const std::vector<Program>& programs) {
     return Time(programs, [&](const Program& p, auto done) { executor_->Check(p, limits_, done); });
   }
-  double Step(const std::vector<Program>& programs) {
-    return Time(programs, [&](const Program& p, auto done) { executor_->Step(p, limits_, done); });
-  }
 
  private:
   template <class Run>
@@ -143,19 +140,13 @@ Json Rates(Bench& bench, int count, int cold, const std::function<std::string(in
 }
 
 Json Trees(Bench& bench, int count) {
-  double whole = 0, siblings = 0;
+  double seconds = 0;
   for (int i = 0; i < count; ++i) {
-    for (const auto& level : Tree(static_cast<Seed>(i))) {
-      siblings += bench.Step(level);
-      whole += bench.Check(level);
-    }
+    for (const auto& level : Tree(static_cast<Seed>(i))) seconds += bench.Check(level);
   }
-  const int programs = count * kWide * kDeep;
   return {{"wide", kWide},
           {"deep", kDeep},
-          {"re_execution_per_s", Rounded(programs / whole)},
-          {"siblings_per_s", Rounded(programs / siblings)},
-          {"ratio", Rounded(whole / siblings)}};
+          {"steps_per_s", Rounded(count * kWide * kDeep / seconds)}};
 }
 
 }  // namespace
@@ -163,8 +154,7 @@ Json Trees(Bench& bench, int count) {
 Json BenchSandbox(const ExecutorOptions& options, double scale) {
   const auto times = [scale](int n) { return std::max(1, static_cast<int>(n * scale)); };
   ExecutorOptions forking = options;
-  forking.calculator = false;  // Kept prefixes are what is measured.
-  if (forking.warm_states == 0) forking.warm_states = 16;
+  forking.calculator = false;  // Processes are what is measured.
   Bench bench(forking);
   Json result = {{"bench", "sandbox"}, {"level", bench.level()}, {"slots", options.slots}};
   result["trivial"] = Rates(bench, times(1000), times(50), Trivial);

@@ -13,6 +13,7 @@
 #include <semaphore>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 #include "orchestrator/commands/commands.h"
 #include "schemas/base/error.h"
@@ -29,7 +30,7 @@ constexpr int kReadAhead = 4096;
 struct Request {
   Json id;
   Program program;
-  bool in_steps = false;  // Given as a list: the last step may go on from a kept prefix.
+  bool in_steps = false;  // Given as a list: run as a step of a search.
   ExecLimits limits;
 };
 
@@ -37,8 +38,10 @@ template <class T>
 void ReadLimit(const Json& limits, const char* key, T& value, int line) {
   const auto found = limits.find(key);
   if (found == limits.end()) return;
-  if (!found->is_number() || found->get<double>() <= 0 || found->get<double>() > 1e6) {
-    Fail("stdin:{}: limits.{} must be a positive number", line, key);
+  constexpr bool kWhole = std::is_integral_v<T>;
+  if (!(kWhole ? found->is_number_integer() : found->is_number()) || found->get<double>() <= 0 ||
+      found->get<double>() > 1e6) {
+    Fail("stdin:{}: limits.{} must be a positive {}number", line, key, kWhole ? "whole " : "");
   }
   value = found->get<T>();
 }
@@ -169,11 +172,6 @@ void AddExecCommand(CLI::App& app, int& exit_code) {
           "--level", options->level,
           "Isolation: auto is the best of L3, L2, L1 that works here; L0 is none but limits")
       ->check(CLI::IsMember({"auto", "L3", "L2", "L1", "L0"}))
-      ->capture_default_str();
-  command
-      ->add_option("--warm-states", options->warm_states,
-                   "Prefixes of programs in steps that a slot keeps; 0: run each from its start")
-      ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   command->add_option("--preload", options->preload, "Modules to import once, before all programs")
       ->delimiter(',')

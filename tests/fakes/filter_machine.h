@@ -16,8 +16,8 @@ namespace gradus {
 
 using Arguments = std::array<std::uint64_t, 6>;
 
-inline std::vector<sock_filter> Instructions(const FilterRules& rules) {
-  const std::string bytes = MakeSeccompFilter(rules);
+inline std::vector<sock_filter> Instructions(bool writes_confined) {
+  const std::string bytes = MakeSeccompFilter(writes_confined);
   REQUIRE(bytes.size() % sizeof(sock_filter) == 0);
   std::vector<sock_filter> program(bytes.size() / sizeof(sock_filter));
   std::memcpy(program.data(), bytes.data(), bytes.size());
@@ -27,8 +27,8 @@ inline std::vector<sock_filter> Instructions(const FilterRules& rules) {
 // What the kernel would do at this call: the classic machine, as far as filters use it.
 class FilterMachine {
  public:
-  explicit FilterMachine(const FilterRules& rules)
-      : program_(Instructions(rules)), own_arch_(::seccomp_arch_native()) {}
+  explicit FilterMachine(bool writes_confined)
+      : program_(Instructions(writes_confined)), own_arch_(::seccomp_arch_native()) {}
 
   std::uint32_t Verdict(const seccomp_data& call) const {
     std::uint32_t a = 0;

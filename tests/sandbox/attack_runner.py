@@ -169,18 +169,20 @@ class Runner:
         self.stop()
         options = self.options
         self.exec = GradusExec(options.gradus, options.slots, options.level, self.uid, self.canaries.environment,
-                               self.log, ["--warm-states", "1"] if options.as_prefix else [])
+                               self.log)
         warm = self.exec.run([dict(CONTROL, limits={"wall_s": 60, "cpu_s": 60})] * options.slots, 180)
         if any(record["stdout"] != "pong\n" for record in warm):
             raise SystemExit(f"gradus exec does not run a plain program: {warm[0]}")
-        if options.as_prefix:  # The calculator starts with the first step: it belongs to the family.
-            self.exec.run([{"program": ["x = 1\n", "print(x)\n"]}], 60)
+        if options.in_steps:  # The calculator starts with the first step: it belongs to the family.
+            for _ in range(200):
+                [record] = self.exec.run([{"program": ["x = 1\n", "print(x)\n"]}], 60)
+                if record["cpu_s"] == 0:
+                    break
         self.level = warm[0].get("level", "?")
         if options.level and self.level != options.level:
             raise SystemExit(f"asked for level {options.level}, records say {self.level}")
         if self.host is None:
             self.learn()
-        self.host.kept = options.slots if options.as_prefix else 0
         self.host.remember(self.exec.pid)
 
     def learn(self):
@@ -242,8 +244,8 @@ class Runner:
         return self.exec.run(jobs, patience, self.watch_memory)
 
     def form(self, program):
-        """The program as it is sent: whole, or as the prefix of a step, whose process may be kept to fork it."""
-        return [program, "pass\n"] if self.options.as_prefix else program
+        """The program as it is sent: whole, or as what comes before the step of a search."""
+        return [program, "pass\n"] if self.options.in_steps else program
 
     def on_all_slots(self, program, limits):
         """The same program on every slot, as one cannot choose a slot."""
@@ -258,8 +260,6 @@ class Runner:
         rows = [fill_in(row, tokens) for row in rows]
         try:
             jobs = [{"program": self.form(row["program"]), "limits": row["limits"]} for row in rows]
-            for _ in range(self.options.slots if self.options.as_prefix else 0):
-                self.send(jobs)  # A prefix is kept when it is asked for again.
             records = self.send(jobs)
             for row, record in zip(rows, records):
                 own[row["id"]] += record_complaints(row, record)
@@ -373,7 +373,7 @@ def parse(arguments):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", nargs="+", type=pathlib.Path, help="files of rows in place of the usual ones")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these rows, or categories")
-    parser.add_argument("--as-prefix", action="store_true", help="run each as what a kept process forks a step from")
+    parser.add_argument("--in-steps", action="store_true", help="run each as what comes before the step of a search")
     parser.add_argument("--expect-violations", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="print the outcome of each row")
     options = parser.parse_args(arguments)
@@ -409,7 +409,7 @@ def listen_for_interrupts():
 def main(arguments):
     options = parse(arguments)
     rows = choose(read_rows(row_files(options.rows)), options.only)
-    if options.as_prefix:
+    if options.in_steps:
         rows = [row for row in rows if not row.get("last_step")]
     listen_for_interrupts()
     become_subreaper()

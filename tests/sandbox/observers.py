@@ -294,9 +294,6 @@ class Host:
         self.interpreter_folders = interpreter_folders
         self.known_pids = set()
 
-    # Processes that the supervisor may keep besides: prefixes of programs in steps.
-    kept = 0
-
     def remember(self, gradus_pid):
         table = processes()
         self.gradus = gradus_pid
@@ -316,7 +313,7 @@ class Host:
         ours = below(os.getpid(), table)
         family = below(self.gradus, table)
         new = [process for process in ours if process.key not in self.known and process.state != "Z"]
-        if len(family) <= self.family + self.kept:
+        if len(family) <= self.family:
             inside = {process.key for process in family}
             new = [process for process in new if process.key not in inside]
         if self.alone:

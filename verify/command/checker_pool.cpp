@@ -66,7 +66,6 @@ std::string CheckerPool::MakeSlots() {
   std::string why;
   for (int i = 0; i < options_.processes; ++i) {
     slots_.push_back(std::make_unique<Slot>());
-    slots_.back()->index = i;
     if (((levels_ >> 3) & 1) == 0) continue;
     if (auto made = SlotCgroup::Make(why)) {
       slots_.back()->group.emplace(std::move(*made)).Allow(options_.limits.mem_mb + kGroupMib);
@@ -97,7 +96,7 @@ std::shared_ptr<CheckerProcess> CheckerPool::Launch(Slot& slot) {
   options.command = program_.words;
   options.reads = program_.reads;
   options.levels = levels_;
-  options.uid = UserOfSlot(slot.index);
+  options.uid = slot.user.uid();
   options.mem_mb = options_.limits.mem_mb;
   if (slot.group) {
     for (const auto& file : slot.group->joins()) options.group_files.push_back(file.string());

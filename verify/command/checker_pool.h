@@ -12,6 +12,7 @@
 #include "verify/command/checker_program.h"
 #include "verify/command/command_verifier.h"
 #include "verify/command/protocol.h"
+#include "verify/sandbox/job_user.h"
 #include "verify/sandbox/slot_cgroup.h"
 
 namespace gradus {
@@ -46,7 +47,7 @@ class CheckerPool {
     int attempts = 0;
   };
   struct Slot {
-    int index = 0;
+    JobUser user;
     std::optional<SlotCgroup> group;  // Outlives the process.
     Phase phase = Phase::kDown;
     std::shared_ptr<CheckerProcess> process;

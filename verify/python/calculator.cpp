@@ -13,13 +13,11 @@
 #include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "verify/python/python_job.h"
 #include "verify/sandbox/memory_file.h"
 
 namespace gradus {
 namespace {
 
-constexpr int kStartMs = 30'000;
 constexpr auto kPatience = std::chrono::seconds(5);  // A program takes a millisecond at most.
 constexpr std::size_t kTextBytes = 4096;
 constexpr std::size_t kAnswerHead = 8 + 2 + 4 + 4;
@@ -38,19 +36,33 @@ std::string TextOf(const Program& program) {
 
 }  // namespace
 
-Calculator::Calculator(asio::io_context& io, const ZygoteOptions& options,
-                       std::optional<SlotCgroup> group)
-    : io_(io),
-      group_(std::move(group)),
-      zygote_(options),
-      server_(std::make_shared<ForkServer>(io, zygote_.TakeControl())),
-      socket_(io),
-      timer_(io) {
-  if (group_) group_->Allow(kGroupMib);
-  const std::string message = server_->Await(kStartMs);
-  if (message.size() < 2 || message[0] != 'R') Fail("python3 did not start: {}", message);
-  level_ = message[1] - '0';
+Calculator::Calculator(asio::io_context& io, int level)
+    : io_(io), socket_(io), timer_(io) {
+  ZygoteOptions options;
+  options.levels = 1u << level;
+  options.uid = user_.uid();
+  if (level == 3) {
+    std::string why;
+    auto made = SlotCgroup::Make(why);
+    if (!made) Fail("L3: {}", why);
+    group_.emplace(std::move(*made));
+    group_->Allow(kGroupMib);
+    for (const auto& file : group_->joins()) options.group_files.push_back(file.string());
+  }
+  zygote_.emplace(options, report_.file());
+  server_ = std::make_shared<ForkServer>(io, zygote_->TakeControl());
+}
+
+bool Calculator::ready() {
+  if (ready_ || broken_) return ready_;
+  const auto message = server_->Poll();
+  if (!message) return false;
+  if (message->empty() || message->front() != 'R') {
+    Break(fmt::format("python3 did not start: {}", *message).c_str());
+    return false;
+  }
   StartJob();
+  return ready_ = true;
 }
 
 Calculator::~Calculator() {
@@ -69,16 +81,12 @@ void Calculator::StartJob() {
   const Fd theirs(sockets[1]);
   const std::string text = EncodeProgram({{CalculatorSource()}, {}});
   const Fd program = MemoryFile("gradus-program", text);
-  int result[2];
-  if (!program || ::pipe2(result, O_CLOEXEC) != 0) {
-    Fail("cannot start a job: {}", std::strerror(errno));
-  }
-  const Fd result_reader(result[0]), result_writer(result[1]);
+  if (!program) Fail("cannot start a job: {}", std::strerror(errno));
   ExecLimits limits;
   limits.mem_mb = kMemoryMib;
   limits.cpu_s = 1e9;
-  const cage::Request request = MakeRequest(1, Nonce{}, text.size(), limits, 0);
-  if (!server_->Send(request, {program.get(), theirs.get(), result_writer.get(), -1})) {
+  const cage::Request request = MakeRequest(1, text.size(), limits);
+  if (!server_->Send(request, {program.get(), theirs.get()})) {
     Fail("python3 is gone");
   }
 }
@@ -193,7 +201,8 @@ void Calculator::Watch() {
 }
 
 void Calculator::Break(const char* why) {
-  Log("the calculator ends ({}): every program gets a process of its own", why);
+  Log("the calculator ends ({}): its programs get processes of their own", why);
+  ready_ = false;
   broken_ = true;
   timer_.cancel();
   std::error_code ignored;

@@ -10,9 +10,10 @@
 #include <string>
 #include <string_view>
 
-#include "verify/python/python_executor.h"
+#include "verify/python/python_job.h"
 #include "verify/python/zygote.h"
 #include "verify/sandbox/fork_server.h"
+#include "verify/sandbox/job_user.h"
 #include "verify/sandbox/slot_cgroup.h"
 
 namespace gradus {
@@ -30,16 +31,17 @@ class Calculator {
   // Nothing: refused, or the process is gone; a process of the program's own must tell.
   using Done = std::function<void(std::optional<Shown>)>;
 
-  // Starts the process and waits until it is ready. Throws Error when that fails.
-  Calculator(asio::io_context& io, const ZygoteOptions& options, std::optional<SlotCgroup> group);
+  // Starts the process, confined to `level`, and returns at once. Throws Error when that fails.
+  Calculator(asio::io_context& io, int level);
   Calculator(const Calculator&) = delete;
   ~Calculator();
 
-  int level() const { return level_; }
+  // It has started, and takes programs. Looks whether it has, without waiting.
+  bool ready();
   bool broken() const { return broken_; }
   // Whether asking makes sense: a guess from the text's looks.
   static bool MayRun(const Program& program);
-  // REQUIRES: !broken().
+  // REQUIRES: ready().
   void Run(const Program& program, Done done);
 
  private:
@@ -55,11 +57,12 @@ class Calculator {
   void Break(const char* why);
 
   asio::io_context& io_;
+  JobUser user_;
   std::optional<SlotCgroup> group_;  // Outlives the process.
-  Zygote zygote_;
+  ReportMemory report_;
+  std::optional<Zygote> zygote_;
   std::shared_ptr<ForkServer> server_;
-  int level_ = 0;
-  bool broken_ = false;
+  bool ready_ = false, broken_ = false;
   asio::posix::stream_descriptor socket_;
   asio::steady_timer timer_;
   bool reading_ = false, writing_ = false;

@@ -12,6 +12,7 @@ SOCKET = 1
 BITS = 4096  # Of the largest integer: far below what str() refuses.
 FLOAT_BITS = 1024  # Of the largest integer that a float can become.
 POWER = 64  # Largest exponent.
+ANSWER = 1 << 19  # Of bytes: a program of its own prints more.
 WIDTH = 24  # Largest number of decimals or columns that a format may ask for.
 
 
@@ -184,6 +185,8 @@ def answer(number, text):
     try:
         output, value = run(text.decode())
         shown = value or b""
+        if len(output) + len(shown) > ANSWER:
+            raise Refused
         sizes = len(output).to_bytes(4, "little") + len(shown).to_bytes(4, "little")
         return number + bytes([1, value is not None]) + sizes + output + shown
     except Exception:

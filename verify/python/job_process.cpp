@@ -1,7 +1,6 @@
 #include "verify/python/job_process.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,20 +16,13 @@ constexpr double kGraceSeconds = 0.4;  // From the request to end until the end 
 
 }  // namespace
 
-std::optional<JobProcess::Ends> JobProcess::Open(std::size_t output_cap) {
-  Ends ends;
-  for (auto [stream, end] :
-       {std::pair{&output_, &ends.output}, std::pair{&result_, &ends.result}}) {
-    int fds[2];
-    if (::pipe2(fds, O_CLOEXEC) != 0) return std::nullopt;
-    *end = Fd(fds[1]);
-    ::fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    stream->descriptor.assign(fds[0]);
-  }
-  output_.cap = output_cap;
-  result_.cap = kFrameCap;
-  if (::getrandom(nonce_.data(), nonce_.size(), 0) != std::ssize(nonce_)) return std::nullopt;
-  return ends;
+Fd JobProcess::Open(std::size_t output_cap) {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) return {};
+  ::fcntl(fds[0], F_SETFL, O_NONBLOCK);
+  output_.assign(fds[0]);
+  cap_ = output_cap;
+  return Fd(fds[1]);
 }
 
 void JobProcess::Watch(double wall_s, std::function<void(KillReason)> ask_to_end,
@@ -38,35 +30,29 @@ void JobProcess::Watch(double wall_s, std::function<void(KillReason)> ask_to_end
   ask_to_end_ = std::move(ask_to_end);
   overdue_ = std::move(overdue);
   started_ = MonotonicSeconds();
-  Read(&JobProcess::output_);
-  Read(&JobProcess::result_);
+  Read();
   StartTimer(wall_s);
 }
 
 double JobProcess::seconds() const { return MonotonicSeconds() - started_; }
 
-void JobProcess::Read(Stream JobProcess::*stream) {
-  (this->*stream)
-      .descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
-                             [self = shared_from_this(), stream](std::error_code error) {
-                               if (error || !self->ask_to_end_) return;
-                               Stream& s = (*self).*stream;
-                               if (self->Drain(s)) return self->Read(stream);
-                               if (s.bytes.size() > s.cap) self->End(KillReason::kOutput);
-                             });
+void JobProcess::Read() {
+  output_.async_wait(asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this()](std::error_code error) {
+                       if (error || !self->ask_to_end_) return;
+                       if (self->Drain()) return self->Read();
+                       if (self->bytes_.size() > self->cap_) self->End(KillReason::kOutput);
+                     });
 }
 
-bool JobProcess::Drain(Stream& stream) {
+bool JobProcess::Drain() {
   char buffer[1 << 16];
-  while (stream.descriptor.is_open() && stream.bytes.size() <= stream.cap) {
-    const ssize_t size = ::read(stream.descriptor.native_handle(), buffer, sizeof buffer);
+  while (output_.is_open() && bytes_.size() <= cap_) {
+    const ssize_t size = ::read(output_.native_handle(), buffer, sizeof buffer);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    if (size == 0) {
-      stream.ended = true;
-      return false;
-    }
-    stream.bytes.append(buffer, static_cast<std::size_t>(size));
+    if (size == 0) return false;
+    bytes_.append(buffer, static_cast<std::size_t>(size));
   }
   return false;
 }
@@ -89,11 +75,9 @@ void JobProcess::End(KillReason reason) {
 }
 
 void JobProcess::Close() {
-  Drain(output_);
-  Drain(result_);
+  Drain();
   std::error_code ignored;
-  output_.descriptor.close(ignored);
-  result_.descriptor.close(ignored);
+  output_.close(ignored);
   timer_.cancel();
   ask_to_end_ = nullptr;
   overdue_ = nullptr;

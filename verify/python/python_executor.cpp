@@ -24,6 +24,7 @@ constexpr int kAttempts = 2;
 // ended for this time, another one is started.
 constexpr auto kHeldUp = std::chrono::seconds(1);
 constexpr std::size_t kMostExtraSlots = 4;
+constexpr int kMostCalculators = 4;  // One that was lost is started again.
 
 class PythonExecutor : public Executor {
  public:
@@ -39,16 +40,14 @@ class PythonExecutor : public Executor {
   Isolation isolation() const override { return isolation_; }
 
  private:
-  void StepInProcess(Program program, const ExecLimits& limits,
-                     std::function<void(ExecResult)> done);
-  void StartCalculator();
+  bool Calculates(const Program& program);
   void Add(PythonJob job);
   void Pump();
   std::shared_ptr<PythonSlot> MakeSlot(unsigned levels);
   PythonSlot::Events EventsOfSlot();
   void WatchForHoldUp();
   void AddSlot();
-  PythonJob TakeFor(PythonSlot& slot);
+  void EndSpareSlots();
   void Answer(PythonJob job, ExecResult result);
   void Retry(PythonJob job, const std::string& reason);
   void GiveUp();
@@ -65,7 +64,7 @@ class PythonExecutor : public Executor {
   std::uint64_t answered_ = 0;
   std::deque<PythonJob> waiting_;
   std::unique_ptr<Calculator> calculator_;
-  bool calculates_;
+  int calculators_left_;
 };
 
 ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
@@ -76,7 +75,7 @@ ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
 }
 
 PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& options)
-    : io_(io), options_(options), held_up_(io), calculates_(options.calculator) {
+    : io_(io), options_(options), held_up_(io), calculators_left_(options.calculator ? kMostCalculators : 0) {
   Require(options.slots > 0, "an executor needs a slot");
   CheckLevel(options.level);
   for (int i = 0; i < options.slots; ++i) {
@@ -92,8 +91,7 @@ PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& opti
 
 std::shared_ptr<PythonSlot> PythonExecutor::MakeSlot(unsigned levels) {
   return std::make_shared<PythonSlot>(
-      io_, SlotOptions{options_.preload, levels, static_cast<int>(slots_.size()),
-                       static_cast<std::size_t>(options_.warm_states)});
+      io_, SlotOptions{options_.preload, levels});
 }
 
 PythonSlot::Events PythonExecutor::EventsOfSlot() {
@@ -111,19 +109,12 @@ PythonExecutor::~PythonExecutor() {
 
 void PythonExecutor::Step(Program program, const ExecLimits& limits,
                           std::function<void(ExecResult)> done) {
-  if (!calculates_ || !Calculator::MayRun(program)) {
-    return StepInProcess(std::move(program), limits, std::move(done));
-  }
-  if (!calculator_) StartCalculator();
-  if (!calculator_ || calculator_->broken()) {
-    calculates_ = false;
-    return StepInProcess(std::move(program), limits, std::move(done));
-  }
+  if (!Calculates(program)) return Check(std::move(program), limits, std::move(done));
   auto answer = [this, program, limits,
                  done = std::move(done)](std::optional<Calculator::Shown> shown) mutable {
     const std::size_t cap = OutputCap(limits);
     if (!shown || shown->output.size() > cap || (shown->value && shown->value->size() > cap)) {
-      return StepInProcess(std::move(program), limits, std::move(done));
+      return Check(std::move(program), limits, std::move(done));
     }
     ExecResult result;
     result.outcome = Outcome::kOk;
@@ -135,28 +126,20 @@ void PythonExecutor::Step(Program program, const ExecLimits& limits,
   calculator_->Run(program, std::move(answer));
 }
 
-void PythonExecutor::StepInProcess(Program program, const ExecLimits& limits,
-                                   std::function<void(ExecResult)> done) {
-  std::vector<std::string> keys = KeysOf(program, limits);
-  Add({std::move(program), limits, std::move(done), std::move(keys)});
-}
-
-// At the first program that wants it: those who only check never need one.
-void PythonExecutor::StartCalculator() try {
-  ZygoteOptions options;
-  options.levels = 1u << isolation_.level;
-  options.uid = UserOfSlot(options_.slots);
-  std::optional<SlotCgroup> group;
-  if (isolation_.level == 3) {
-    std::string why;
-    auto made = SlotCgroup::Make(why);
-    if (!made) Fail("L3: {}", why);
-    group.emplace(std::move(*made));
-    for (const auto& file : group->joins()) options.group_files.push_back(file.string());
+// Whether the calculator takes it. It is started by the first program that wants it, since those who
+// only check never need one, and while it starts programs have processes of their own.
+bool PythonExecutor::Calculates(const Program& program) try {
+  if (!Calculator::MayRun(program)) return false;
+  if (calculator_ && calculator_->broken()) calculator_.reset();
+  if (!calculator_ && calculators_left_ > 0) {
+    --calculators_left_;
+    calculator_ = std::make_unique<Calculator>(io_, isolation_.level);
   }
-  calculator_ = std::make_unique<Calculator>(io_, options, std::move(group));
+  return calculator_ && calculator_->ready();
 } catch (const Error& error) {
   Log("no calculator ({}): every program gets a process of its own", error.what());
+  calculators_left_ = 0;
+  return false;
 }
 
 void PythonExecutor::Add(PythonJob job) {
@@ -166,12 +149,26 @@ void PythonExecutor::Add(PythonJob job) {
 
 void PythonExecutor::Pump() {
   for (auto& slot : slots_) {
-    if (waiting_.empty()) return;
-    if (slot->idle()) slot->Begin(TakeFor(*slot));
+    if (waiting_.empty()) break;
+    if (!slot->idle()) continue;
+    PythonJob job = std::move(waiting_.front());
+    waiting_.pop_front();
+    slot->Begin(std::move(job));
   }
   const auto broken = [](const auto& slot) { return slot->broken(); };
   if (std::all_of(slots_.begin(), slots_.end(), broken)) GiveUp();
-  if (!waiting_.empty()) WatchForHoldUp();
+  if (!waiting_.empty()) return WatchForHoldUp();
+  held_up_.cancel();
+  EndSpareSlots();
+}
+
+// Those that were started in a hold-up which is over.
+void PythonExecutor::EndSpareSlots() {
+  for (std::size_t i = slots_.size(); i-- > static_cast<std::size_t>(options_.slots);) {
+    if (!slots_[i]->idle() && !slots_[i]->broken()) continue;
+    slots_[i]->Close();
+    slots_.erase(slots_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
 }
 
 void PythonExecutor::WatchForHoldUp() {
@@ -182,9 +179,9 @@ void PythonExecutor::WatchForHoldUp() {
   held_up_.expires_after(kHeldUp);
   // The timer may have gone off, and its handler be queued, when this object ends.
   held_up_.async_wait([this, alive = alive_, before = answered_](std::error_code error) {
-    if (error || !*alive) return;
+    if (!*alive) return;
     watching_ = false;
-    if (waiting_.empty()) return;
+    if (error || waiting_.empty()) return;
     const auto starting = [](const auto& slot) { return slot->starting(); };
     if (answered_ == before && std::none_of(slots_.begin(), slots_.end(), starting)) AddSlot();
     WatchForHoldUp();
@@ -196,19 +193,6 @@ void PythonExecutor::AddSlot() try {
   slots_.back()->Attach(EventsOfSlot());
 } catch (const Error& error) {
   Log("no further python slot: {}", error.what());
-}
-
-// A step whose prefix is kept in this slot, else the oldest job.
-PythonJob PythonExecutor::TakeFor(PythonSlot& slot) {
-  auto chosen = waiting_.begin();
-  if (slots_.size() > 1) {
-    const auto known = std::find_if(waiting_.begin(), waiting_.end(),
-                                    [&](const PythonJob& job) { return slot.Knows(job); });
-    if (known != waiting_.end()) chosen = known;
-  }
-  PythonJob job = std::move(*chosen);
-  waiting_.erase(chosen);
-  return job;
 }
 
 void PythonExecutor::Answer(PythonJob job, ExecResult result) {
@@ -281,9 +265,6 @@ void Bind(Settings& settings, ExecutorOptions& options) {
       "level", options.level,
       "isolation of programs: auto is the best of L3, L2, L1 that works here; L0, resource "
       "limits only, must be named");
-  settings.Field("warm_states", options.warm_states, {0, 4096},
-                 "executed prefixes that a slot keeps as processes, from which sibling steps fork; "
-                 "about 10 MiB each, bounded by nothing else; 0: run every program from its start");
   settings.Field("calculator", options.calculator,
                  "steps of a search that are straight-line arithmetic share one confined "
                  "interpreter instead of a process each; the same results, about 20 times sooner");

@@ -38,9 +38,8 @@ enum class Outcome : std::uint8_t {
 const char* ToString(Outcome outcome);
 
 // A program as a list of steps, executed in order in one namespace; the concatenation is what runs.
-// Having the steps apart lets an executor share the prefix between siblings. A program is also how
-// a state is named: the one that its steps lead to. The empty program is the state of a problem's
-// start; a longer one branches by copying.
+// A program is also how a state is named: the one that its steps lead to. The empty program is the
+// state of a problem's start; a longer one branches by copying.
 struct Program {
   std::vector<std::string> steps;
   std::vector<std::string>
@@ -62,7 +61,6 @@ struct ExecutorOptions {
   int slots = 1;  // Warm interpreters, each runs one program at a time; a few more when long
                   // programs hold all of them.
   std::string level = "auto";  // Isolation: the best of L1 to L3 that works, or a named one.
-  int warm_states = 0;         // Prefixes that a slot keeps as processes (L2 and L3).
   bool calculator = true;      // Steps of straight-line arithmetic share one confined process.
   std::vector<std::string> preload = {"math", "sympy",
                                       "numpy"};  // Imported and exercised before forking.
@@ -78,9 +76,8 @@ void CheckLevel(const std::string& level);
 class Executor {
  public:
   virtual ~Executor() = default;
-  // The last step of the program, from the state that its prefix leads to: a process that has run
-  // the prefix before may be kept, and siblings fork from it. The same result as Check gives, much
-  // sooner; for a search, never a label.
+  // The last step of the program, from the state that its prefix leads to. The same result as Check
+  // gives; arithmetic much sooner. For a search, never a label.
   virtual void Step(Program program, const ExecLimits& limits,
                     std::function<void(ExecResult)> done) = 0;
   // The whole program from a clean start: what a label rests on.

@@ -1,8 +1,14 @@
 #include "verify/python/python_job.h"
 
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstring>
@@ -14,59 +20,17 @@
 namespace gradus {
 namespace {
 
-// Status byte of a frame, as in zygote.py.
-enum class FrameStatus : std::uint8_t {
-  kOk = 0,
-  kException = 1,
-  kExitCall = 2,
-  kMemory = 3,
-  kSandbox = 4,  // The cage could not confine the process, which then ran nothing.
-  kRerun = 5,
-  kSignal = 6,  // The step holds its number.
-};
-
-struct Frame {
-  Outcome outcome = Outcome::kOk;
-  int step = -1;
-  std::string error;
-  std::optional<std::string> value;
-};
-
-std::optional<Outcome> OutcomeOf(std::uint8_t status) {
-  switch (static_cast<FrameStatus>(status)) {
-    case FrameStatus::kOk:
+std::optional<Outcome> OutcomeOf(cage::Status status) {
+  switch (status) {
+    case cage::Status::kOk:
       return Outcome::kOk;
-    case FrameStatus::kException:
+    case cage::Status::kException:
       return Outcome::kException;
-    case FrameStatus::kExitCall:
+    case cage::Status::kExitCall:
       return Outcome::kExitCall;
-    case FrameStatus::kMemory:
+    case cage::Status::kMemory:
       return Outcome::kMemoryLimit;
-    case FrameStatus::kSignal:
-      return Outcome::kSignal;
-    case FrameStatus::kSandbox:
-    case FrameStatus::kRerun:
-      return Outcome::kSandboxError;
   }
-  return std::nullopt;
-}
-
-std::optional<Frame> ParseFrame(std::string_view bytes, const Nonce& nonce) try {
-  ByteReader reader(bytes);
-  if (reader.Get<Nonce>() != nonce) return std::nullopt;
-  const auto outcome = OutcomeOf(reader.Get<std::uint8_t>());
-  const auto has_value = reader.Get<std::uint8_t>();
-  Frame frame;
-  frame.step = reader.Get<std::int32_t>();
-  const auto error_size = reader.Get<std::uint32_t>();
-  const auto value_size = reader.Get<std::uint32_t>();
-  constexpr std::size_t kHead = sizeof(Nonce) + 2 + 3 * 4;
-  if (!outcome || bytes.size() - kHead != std::size_t{error_size} + value_size) return std::nullopt;
-  frame.outcome = *outcome;
-  frame.error = ValidUtf8(bytes.substr(kHead, error_size));
-  if (has_value) frame.value = ValidUtf8(bytes.substr(kHead + error_size));
-  return frame;
-} catch (const Error&) {
   return std::nullopt;
 }
 
@@ -75,7 +39,7 @@ std::optional<Frame> ParseFrame(std::string_view bytes, const Nonce& nonce) try 
 // ticks of 10 ms by a tenth of the root of the time, here four times that. `end.cpu_s` is exact.
 bool CpuSpent(const ChildEnd& end, const ExecLimits& limits) {
   const double limit = std::ceil(limits.cpu_s);
-  return end.cpu_before_s + end.cpu_s >= limit - 0.4 * std::sqrt(limit);
+  return end.cpu_s >= limit - 0.4 * std::sqrt(limit);
 }
 
 std::string SignalText(int signal) {
@@ -88,7 +52,7 @@ void JudgeSignal(const ChildEnd& end, const ExecLimits& limits, ExecResult& resu
   if (signal == SIGKILL && end.out_of_memory) {
     result.outcome = Outcome::kOomKill;
     result.error = "ended by the kernel: out of memory";
-  } else if (signal == SIGXCPU || (signal == SIGKILL && CpuSpent(end, limits))) {
+  } else if (signal == SIGKILL && CpuSpent(end, limits)) {
     result.outcome = Outcome::kCpuTimeout;
     result.error = fmt::format("CPU limit of {} s reached", limits.cpu_s);
   } else if (signal == SIGKILL) {
@@ -100,28 +64,29 @@ void JudgeSignal(const ChildEnd& end, const ExecLimits& limits, ExecResult& resu
   }
 }
 
-void JudgeExit(const ChildEnd& end, std::string_view bytes, const Nonce& nonce,
+void JudgeExit(const ChildEnd& end, std::optional<Told> told, const ExecLimits& limits,
                ExecResult& result) {
-  if (bytes.empty()) {
+  if (!told) {
     result.outcome = Outcome::kNoResult;
     result.error =
         fmt::format("process ended with code {} before the program did", WEXITSTATUS(end.status));
     return;
   }
-  auto frame = ParseFrame(bytes, nonce);
-  if (!frame) {
+  const auto outcome = OutcomeOf(told->head.status);
+  if (!outcome || told->head.error_size > cage::kErrorBytes) {
     result.outcome = Outcome::kProtocolViolation;
-    result.error = "the program wrote to the result pipe";
+    result.error = "the program wrote its own report";
     return;
   }
-  result.outcome = frame->outcome;
-  result.error = std::move(frame->error);
-  result.error_step = frame->step;
-  if (result.outcome == Outcome::kSignal) {
-    result.error = SignalText(frame->step);
-    result.error_step = -1;
-  }
-  result.value = std::move(frame->value);
+  result.outcome = *outcome;
+  result.error = ValidUtf8(told->error);
+  result.error_step = told->head.step;
+  if (!told->head.has_value) return;
+  result.value = ValidUtf8(told->value);
+  if (told->head.value_size <= OutputCap(limits)) return;
+  result.value.reset();
+  result.outcome = Outcome::kOutputLimit;
+  result.error = fmt::format("value of more than {} KiB", limits.out_kb);
 }
 
 }  // namespace
@@ -135,27 +100,58 @@ std::string EncodeProgram(const Program& program) {
   return writer.Take();
 }
 
-cage::Request MakeRequest(std::uint64_t id, const Nonce& nonce, std::size_t program_bytes,
-                          const ExecLimits& limits, double cpu_spent_s) {
+cage::Request MakeRequest(std::uint64_t id, std::size_t program_bytes, const ExecLimits& limits) {
   cage::Request request;
   request.id = id;
-  std::copy(nonce.begin(), nonce.end(), request.nonce);
   request.memory_bytes = static_cast<std::uint64_t>(limits.mem_mb) << 20;
-  request.cpu_s = static_cast<std::uint32_t>(std::max(1.0, std::ceil(limits.cpu_s - cpu_spent_s)));
-  request.program_bytes = static_cast<std::uint32_t>(program_bytes);
+  request.cpu_s = static_cast<std::uint32_t>(std::max(1.0, std::ceil(limits.cpu_s)));
+  request.program_bytes = program_bytes;
+  request.value_bytes = OutputCap(limits);
   return request;
 }
 
-bool AsksForRerun(std::string_view frame, const Nonce& nonce) {
-  return ParseFrame(frame, nonce) && frame[sizeof(Nonce)] == static_cast<char>(FrameStatus::kRerun);
+ReportMemory::ReportMemory() : file_(::memfd_create("gradus-report", MFD_CLOEXEC)) {
+  if (!file_ || ::ftruncate(file_.get(), cage::kReportBytes) != 0) {
+    Fail("cannot make a report's memory: {}", std::strerror(errno));
+  }
+}
+
+void ReportMemory::Clear() {
+  // What a job has written counts as memory until it is given back.
+  constexpr blkcnt_t kUsual = (1 << 20) / 512;
+  struct stat info {};
+  if (::fstat(file_.get(), &info) == 0 && info.st_blocks > kUsual) {
+    ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, cage::kReportBytes);
+  }
+  const cage::ReportHead nothing;
+  if (::pwrite(file_.get(), &nothing, sizeof nothing, 0) != sizeof nothing) {
+    Fail("cannot clear a report: {}", std::strerror(errno));
+  }
+}
+
+std::optional<Told> ReportMemory::Read(std::size_t most_value_bytes) const {
+  Told told;
+  const auto read = [&](std::size_t at, void* bytes, std::size_t size) {
+    return ::pread(file_.get(), bytes, size, static_cast<off_t>(at)) == static_cast<ssize_t>(size);
+  };
+  if (!read(0, &told.head, sizeof told.head) || told.head.told == 0) return std::nullopt;
+  if (told.head.error_size <= cage::kErrorBytes) told.error.resize(told.head.error_size);
+  if (told.head.value_size <= std::min(most_value_bytes, cage::kMostValueBytes)) {
+    told.value.resize(told.head.value_size);
+  }
+  if (!read(cage::kErrorAt, told.error.data(), told.error.size()) ||
+      !read(cage::kValueAt, told.value.data(), told.value.size())) {
+    return std::nullopt;
+  }
+  return told;
 }
 
 std::size_t OutputCap(const ExecLimits& limits) {
   return static_cast<std::size_t>(limits.out_kb) << 10;
 }
 
-ExecResult JudgeJob(const ChildEnd& end, std::string output, std::string_view frame,
-                    const Nonce& nonce, const ExecLimits& limits) {
+ExecResult JudgeJob(const ChildEnd& end, std::string output, std::optional<Told> told,
+                    const ExecLimits& limits) {
   ExecResult result;
   result.wall_s = end.wall_s;
   result.cpu_s = end.cpu_s;
@@ -172,12 +168,7 @@ ExecResult JudgeJob(const ChildEnd& end, std::string output, std::string_view fr
   } else if (WIFSIGNALED(end.status)) {
     JudgeSignal(end, limits, result);
   } else {
-    JudgeExit(end, frame, nonce, result);
-  }
-  if (result.value && result.value->size() > cap) {
-    result.value.reset();
-    result.outcome = Outcome::kOutputLimit;
-    result.error = fmt::format("value of more than {} KiB", limits.out_kb);
+    JudgeExit(end, std::move(told), limits, result);
   }
   return result;
 }

@@ -1,23 +1,16 @@
 #include "verify/python/python_slot.h"
 
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <asio/post.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <span>
 #include <utility>
 
-#include "schemas/base/bytes.h"
 #include "schemas/base/error.h"
 #include "schemas/base/log.h"
-#include "verify/sandbox/cage_setup.h"
 #include "verify/sandbox/level.h"
 #include "verify/sandbox/memory_file.h"
 
@@ -26,26 +19,12 @@ namespace {
 
 constexpr int kStartSeconds = 120;  // Imports from a cold network file system take long.
 constexpr int kStartAttempts = 3;
-constexpr double kLeastSeconds = 0.05;  // For a step, whatever those before it have used.
-constexpr int kGroupMib = 1024;  // Of a slot beyond its programs' own limit: interpreter, prefixes.
+constexpr int kGroupMib = 1024;     // Of a slot beyond its programs' own limit: the interpreter.
 
 }  // namespace
 
-std::vector<std::string> KeysOf(const Program& program, const ExecLimits& limits) {
-  ByteWriter writer;
-  writer.Put(limits.wall_s).Put(limits.cpu_s).Put(limits.mem_mb).Put(limits.out_kb);
-  for (const std::string& step : program.allowed_steps) writer.PutString(step);
-  std::string key = writer.Take();
-  std::vector<std::string> keys;
-  for (const std::string& step : program.steps) {
-    key += ByteWriter().PutString(step).Take();
-    keys.push_back(key);
-  }
-  return keys;
-}
-
 PythonSlot::PythonSlot(asio::io_context& io, const SlotOptions& options)
-    : io_(io), options_(options), start_timer_(io), prefixes_(options.kept_prefixes) {
+    : io_(io), options_(options), start_timer_(io) {
   if ((options.levels >> 3) & 1) {
     if (auto made = SlotCgroup::Make(no_group_)) group_.emplace(std::move(*made));
   }
@@ -57,11 +36,11 @@ void PythonSlot::StartInterpreter() {
   ZygoteOptions options;
   options.preload = options_.preload;
   options.levels = group_ ? options_.levels : options_.levels & ~(1u << 3);
-  options.uid = UserOfSlot(options_.index);
+  options.uid = user_.uid();
   if (group_) {
     for (const auto& file : group_->joins()) options.group_files.push_back(file.string());
   }
-  zygote_ = std::make_unique<Zygote>(options);
+  zygote_ = std::make_unique<Zygote>(options, report_.file());
   interpreter_ = std::make_shared<ForkServer>(io_, zygote_->TakeControl());
 }
 
@@ -100,8 +79,6 @@ void PythonSlot::Close() {
   events_ = {};
   ++serial_;
   if (process_) process_->Close();
-  if (candidate_) candidate_->Close();
-  prefixes_.ForgetAll();
   start_timer_.cancel();
   if (interpreter_) interpreter_->Close();
   zygote_.reset();
@@ -111,7 +88,6 @@ void PythonSlot::Close() {
 // --- The interpreter -------------------------------------------------------------------------
 
 void PythonSlot::Restart() {
-  prefixes_.ForgetAll();
   interpreter_->Close();
   zygote_.reset();
   state_ = State::kBroken;
@@ -155,8 +131,7 @@ void PythonSlot::InterpreterGone() {
   if (busy) {
     ++serial_;
     process_->Close();
-    if (candidate_) candidate_->Close();
-    if (judged) result = Judge(EndOf(0, 0));
+      if (judged) result = Judge(EndOf(0, 0));
   }
   PythonJob job = std::move(job_);
   if (state_ == State::kStarting) ++failed_starts_;
@@ -174,187 +149,69 @@ void PythonSlot::InterpreterGone() {
 
 // --- A job -----------------------------------------------------------------------------------
 
-// Below L2 nothing would end the descendants of a kept process, so there it cannot have any.
-bool PythonSlot::UsesPrefixes(const PythonJob& job) const {
-  return job.keys.size() > 1 && level_ >= 2 && options_.kept_prefixes > 0;
-}
-
-bool PythonSlot::Knows(const PythonJob& job) const {
-  return UsesPrefixes(job) && prefixes_.Has(job.keys[job.keys.size() - 2]);
-}
-
 void PythonSlot::Begin(PythonJob job) {
   job_ = std::move(job);
   state_ = State::kBusy;
   if (group_) group_->Allow(job_.limits.mem_mb + kGroupMib);
-  UsesPrefixes(job_) ? RunStep() : RunWhole();
-}
-
-void PythonSlot::RunWhole() {
-  Launch(Phase::kWhole, {interpreter_, nullptr}, job_.program.steps, -1);
-}
-
-// The last step, from the kept prefix; where that is missing it is made first, from the longest
-// prefix that is there.
-void PythonSlot::RunStep() {
-  const std::span<const std::string> prefixes(job_.keys.data(), job_.keys.size() - 1);
-  const auto longest = prefixes_.Longest(prefixes);
-  Origin origin{interpreter_, nullptr};
-  origin_key_ = longest ? prefixes[*longest] : "";
-  founder_ = longest ? prefixes_.FounderOf(origin_key_) : "";
-  if (longest) origin = {prefixes_.At(origin_key_).server, &prefixes_.At(origin_key_)};
-  if (longest && *longest + 1 == prefixes.size()) {
-    return Launch(Phase::kStep, origin, {job_.program.steps.back()}, -1);
-  }
-  if (!costs_.Pays(PrefixKey())) return RunWhole();
-  RunPrefix(longest ? *longest + 1 : 0, origin);
-}
-
-void PythonSlot::RunPrefix(std::size_t first, const Origin& origin) {
-  int sockets[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) != 0) {
-    return RunWhole();
-  }
-  candidate_ = std::make_shared<ForkServer>(io_, Fd(sockets[0]));
-  const Fd theirs(sockets[1]);
-  const std::vector<std::string>& steps = job_.program.steps;
-  Launch(Phase::kPrefix, origin,
-         {steps.begin() + static_cast<std::ptrdiff_t>(first), steps.end() - 1}, theirs.get());
-}
-
-void PythonSlot::Launch(Phase phase, const Origin& origin, const std::vector<std::string>& steps,
-                        int control) {
-  phase_ = phase;
-  if (!origin.kept) founder_ = origin_key_ = "";
-  carried_ = origin.kept ? origin.kept->output : "";
-  carried_cpu_s_ = origin.kept ? origin.kept->cpu_s : 0;
-  carried_wall_s_ = origin.kept ? origin.kept->wall_s : 0;
-  const std::uint64_t serial = ++serial_;
+  not_confined_.clear();
+  report_.Clear();
+  ++serial_;
   process_ = std::make_shared<JobProcess>(io_);
-  const std::string text = EncodeProgram({steps, job_.program.allowed_steps});
-  const std::size_t cap = OutputCap(job_.limits);
-  auto ends = process_->Open(cap - std::min(cap, carried_.size()));
+  if (Launch()) return;
+  // The caller is in the middle of its queue: it hears of the loss from the loop.
+  asio::post(io_, [self = shared_from_this(), serial = serial_] {
+    if (serial == self->serial_) self->InterpreterGone();
+  });
+}
+
+bool PythonSlot::Launch() {
+  const std::string text = EncodeProgram(job_.program);
+  const Fd output = process_->Open(OutputCap(job_.limits));
   // Behind a descriptor, so that it may be of any size.
   const Fd program = MemoryFile("gradus-program", text);
-  if (!ends || !program) Log("cannot open a program's pipes: {}", std::strerror(errno));
-  cage::Request request =
-      MakeRequest(serial, process_->nonce(), text.size(), job_.limits, carried_cpu_s_);
-  request.keep = phase == Phase::kPrefix;
-  const bool sent = ends && program &&
-                    origin.server->Send(
-                        request, {program.get(), ends->output.get(), ends->result.get(), control});
-  const auto self = shared_from_this();
-  if (!sent) {
-    // The caller is in the middle of its queue: it hears of the loss from the loop.
-    asio::post(io_, [self, serial, server = origin.server] {
-      if (serial == self->serial_) self->OnServerGone(server);
-    });
-    return;
+  if (!output || !program) {
+    Log("cannot open a program's pipe: {}", std::strerror(errno));
+    return false;
   }
-  ListenToServer(origin.server);
-  if (phase == Phase::kPrefix) ListenToKept();
+  const cage::Request request = MakeRequest(serial_, text.size(), job_.limits);
+  if (!interpreter_->Send(request, {program.get(), output.get()})) return false;
+  Listen();
   process_->Watch(
-      std::max(kLeastSeconds, job_.limits.wall_s - carried_wall_s_),
-      [self, serial](KillReason) {
-        if (serial == self->serial_) self->AskToEnd();
+      job_.limits.wall_s,
+      [self = shared_from_this(), serial = serial_](KillReason) {
+        if (serial == self->serial_) self->interpreter_->Kill(serial);
       },
-      [self, serial] {
+      [self = shared_from_this(), serial = serial_] {
         if (serial == self->serial_) self->InterpreterGone();
       });
+  return true;
 }
 
-void PythonSlot::ListenToServer(const std::shared_ptr<ForkServer>& server) {
-  server->Listen([self = shared_from_this(), serial = serial_, server](const std::string& message) {
-    if (serial == self->serial_) self->OnServerMessage(server, message);
+void PythonSlot::Listen() {
+  interpreter_->Listen([self = shared_from_this(), serial = serial_](const std::string& message) {
+    if (serial == self->serial_) self->OnMessage(message);
   });
 }
 
-void PythonSlot::ListenToKept() {
-  candidate_->Listen([self = shared_from_this(), serial = serial_](const std::string& message) {
-    if (serial == self->serial_) self->OnKeptReady(message);
-  });
-}
-
-void PythonSlot::OnServerMessage(const std::shared_ptr<ForkServer>& server,
-                                 const std::string& message) {
-  if (message.empty()) return OnServerGone(server);
-  cage::Ended ended;
-  if (message[0] != ended.kind || message.size() != sizeof ended) return OnServerGone(server);
-  std::memcpy(&ended, message.data(), sizeof ended);
-  if (ended.id == serial_) return OnEnded(ended);
-  ListenToServer(server);  // Of a kept process that was let go.
-}
-
-void PythonSlot::OnServerGone(const std::shared_ptr<ForkServer>& server) {
-  if (server == interpreter_) return InterpreterGone();
-  process_->Close();
-  if (candidate_) candidate_->Close();
-  ForgetFamilyOf(origin_key_);
-  if (process_->killed() != KillReason::kNone) return Done(Judge(EndOf(0, 0)));
-  RunWhole();
-}
-
-// A kept process cannot end its own children: it is ended with its whole family.
-void PythonSlot::AskToEnd() {
-  if (founder_.empty()) {
-    interpreter_->Kill(serial_);
-  } else {
-    ForgetFamilyOf(origin_key_);
-  }
-}
-
-void PythonSlot::ForgetFamilyOf(const std::string& key) {
-  const std::vector<Kept> gone = prefixes_.ForgetFamily(key);
-  if (!gone.empty()) interpreter_->Kill(gone.back().id);
-}
-
-void PythonSlot::OnEnded(const cage::Ended& ended) {
-  process_->Close();
-  const ChildEnd end = EndOf(ended.status, static_cast<double>(ended.cpu_us) * 1e-6);
-  if (phase_ != Phase::kWhole && AsksForRerun(process_->frame(), process_->nonce())) {
-    return RunWhole();
-  }
-  if (phase_ == Phase::kStep && !process_->finished()) {
-    // Somebody still holds its pipe: the kept process told us what is not so.
-    ForgetFamilyOf(origin_key_);
-    return RunWhole();
-  }
-  ExecResult result = Judge(end);
-  if (phase_ == Phase::kPrefix) {
-    candidate_->Close();
-    const bool final = result.outcome == Outcome::kWallTimeout ||
-                       result.outcome == Outcome::kCpuTimeout ||
-                       result.outcome == Outcome::kOutputLimit;
-    if (!final) {
-      costs_.Refuse(PrefixKey());  // In front of each step it runs again.
-      return RunWhole();
+void PythonSlot::OnMessage(const std::string& message) {
+  cage::NotConfined failure;
+  if (message.size() == sizeof failure && message[0] == failure.kind) {
+    std::memcpy(&failure, message.data(), sizeof failure);
+    if (failure.id == serial_) {
+      not_confined_.assign(failure.reason, ::strnlen(failure.reason, sizeof failure.reason));
     }
+    return Listen();
   }
-  Done(std::move(result));
-}
-
-// 'R' and the CPU seconds that it says to have used: it would only cheat itself.
-void PythonSlot::OnKeptReady(const std::string& message) {
-  if (message.empty()) return;  // It ended: its server tells next.
+  cage::Ended ended;
+  if (message.size() != sizeof ended || message[0] != ended.kind) return InterpreterGone();
+  std::memcpy(&ended, message.data(), sizeof ended);
+  if (ended.id != serial_) return Listen();
   process_->Close();
-  const double cpu_s = std::clamp(std::strtod(message.c_str() + 1, nullptr), 0.0, 1e6);
-  const ExecResult result = Judge(EndOf(0, cpu_s));
-  if (message[0] != 'R' || !process_->finished() || result.outcome != Outcome::kOk) {
-    if (founder_.empty()) interpreter_->Kill(serial_);
-    candidate_->Close();
-    ForgetFamilyOf(origin_key_);
-    return RunWhole();
-  }
-  (origin_key_.empty() ? interpreter_ : prefixes_.At(origin_key_).server)->Quiet();
-  Kept kept{std::move(candidate_), serial_, result.output, carried_cpu_s_ + cpu_s,
-            carried_wall_s_ + result.wall_s};
-  candidate_ = nullptr;
-  prefixes_.Keep(PrefixKey(), origin_key_, std::move(kept));
-  RunStep();
+  Done(Judge(EndOf(ended.status, static_cast<double>(ended.cpu_us) * 1e-6)));
 }
 
 ChildEnd PythonSlot::EndOf(int status, double cpu_s) {
-  ChildEnd end{status, cpu_s, process_->seconds(), process_->killed(), false, carried_cpu_s_};
+  ChildEnd end{status, cpu_s, process_->seconds(), process_->killed(), false};
   if (group_ && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     const long kills = group_->oom_kills();
     end.out_of_memory = kills != std::exchange(oom_kills_, kills);
@@ -363,14 +220,15 @@ ChildEnd PythonSlot::EndOf(int status, double cpu_s) {
 }
 
 ExecResult PythonSlot::Judge(const ChildEnd& end) {
-  return JudgeJob(end, carried_ + process_->output(), process_->frame(), process_->nonce(),
-                  job_.limits);
+  if (!not_confined_.empty()) {
+    ExecResult result;
+    result.error = not_confined_;
+    return result;
+  }
+  return JudgeJob(end, process_->output(), report_.Read(OutputCap(job_.limits)), job_.limits);
 }
 
 void PythonSlot::Done(ExecResult result) {
-  if (UsesPrefixes(job_) && result.outcome == Outcome::kOk) {
-    costs_.Note(job_.keys.back(), carried_cpu_s_ + result.cpu_s, phase_ == Phase::kWhole);
-  }
   ++serial_;
   process_ = nullptr;
   state_ = State::kIdle;

@@ -1,11 +1,9 @@
 #include "verify/python/zygote.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -23,19 +21,27 @@ Fd SetupOf(const ZygoteOptions& options) {
   cage::Setup setup;
   setup.levels = options.levels;
   setup.uid = options.uid;
-  if (::getrandom(&setup.magic, sizeof setup.magic, 0) != sizeof setup.magic) {
-    Fail("getrandom: {}", std::strerror(errno));
+  const std::string strict = MakeSeccompFilter(false), landlock = MakeSeccompFilter(true);
+  return MakeSetup(setup, options.group_files, {strict, strict, landlock, landlock});
+}
+
+std::vector<std::string> EnvironmentOf(const std::string& python) {
+  std::vector<std::string> environment = CleanEnvironment();
+  // By which an interpreter that is embedded finds itself.
+  for (std::string& variable : environment) {
+    if (variable.starts_with("PATH=")) {
+      variable.insert(5, fs::path(python).parent_path().string() + ":");
+    }
   }
-  std::array<std::string, cage::kFilters> filters;
-  for (std::size_t i = 0; i < filters.size(); ++i) {
-    filters[i] = MakeSeccompFilter({i / 2 == 1, i % 2 == 1, setup.magic});
-  }
-  return MakeSetup(setup, options.group_files, filters);
+  environment.insert(environment.end(),
+                     {fmt::format("LD_PRELOAD=/proc/self/fd/{}", cage::kLibraryFd),
+                      "PYTHONNOUSERSITE=1", "PYTHONUNBUFFERED=1", "TZ=UTC"});
+  return environment;
 }
 
 }  // namespace
 
-Zygote::Zygote(const ZygoteOptions& options) {
+Zygote::Zygote(const ZygoteOptions& options, const Fd& report) {
   int sockets[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
     Fail("cannot make a socket pair: {}", std::strerror(errno));
@@ -48,10 +54,10 @@ Zygote::Zygote(const ZygoteOptions& options) {
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null || !library) Fail("cannot prepare a python slot: {}", std::strerror(errno));
   const std::string python = FindPython();
-  ChildOptions child{python, {python, "-s", "-c", ZygoteSource()}, CleanEnvironment(), {}};
+  ChildOptions child{python, {python}, EnvironmentOf(python), {}, true};
   child.arguments.insert(child.arguments.end(), options.preload.begin(), options.preload.end());
-  child.descriptors = {null.get(),   null.get(),  null.get(),
-                       theirs.get(), setup.get(), library.get()};
+  child.descriptors = {null.get(),  null.get(),    null.get(),  theirs.get(),
+                       setup.get(), library.get(), report.get()};
   process_.emplace(child, control_);
 }
 

@@ -1,23 +1,16 @@
-# The warm interpreter of one executor slot: zygote.cpp starts it, the library holds this text.
-# It lets the cage (sandbox/cage, a native library) confine it, imports the preloaded modules once, and
-# serves: the cage forks and confines one process per job, and returns into Python only there.
+# What the warm interpreter of an executor slot knows of Python; the cage (sandbox/cage), which is its main function,
+# holds this text and calls `readable_paths`, then, confined, `warm_up`; in the process of each job `prepare`.
 # Standard modules that a job does not need stay out: every page that a child touches is paid by each fork.
-#
-# Descriptors: 0, 1, 2 are /dev/null; 3 is the control socket (SOCK_SEQPACKET); 4 the supervisor's setup;
-# 5 the cage. A job has its program as 3 (until it is read), stdout as 1, its result pipe as 62, and, when
-# it may be kept to fork the steps that follow, a control socket of its own as 63.
 import _ast
-import _signal
-import _thread
-import ctypes
 import gc
+import opcode
 import os
 import sys
 
-CONTROL, LIBRARY, PROGRAM_FD = 3, 5, 3
 PROGRAM = "<program>"
 ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast.
 FUTURE = 0x1FE0000  # Flags of `from __future__` in co_flags.
+RAISE = opcode.opmap["RAISE_VARARGS"]
 # Lazy tables and caches of a module are filled here, once, or every child would fill them again.
 EXERCISES = {
     "sympy": """
@@ -124,8 +117,7 @@ class NotAllowed(Exception):
 
 
 def check_allowed(text, steps, allowed):
-    texts = {step.strip() for step in allowed}
-    if all(step.strip() in texts for step in steps):
+    if set(steps) <= set(allowed):
         return
     known = set()
     for step in allowed:
@@ -174,87 +166,53 @@ def split_last_line(text):
         return None
 
 
-class Interpreter:
-    """The namespace of one program, which grows by the steps of one job after the other."""
-
-    def __init__(self):
-        module = type(sys)("__main__")
-        sys.modules["__main__"] = module
-        self.scope = module.__dict__
-        self.scope["__builtins__"] = sys.modules["builtins"]
-        self.ends = []  # The last line of each step.
-        self.apart = True  # No step so far changes how later ones are compiled.
-
-    def compile(self, steps, allowed, for_value=True):
-        """Code to execute and code of a final expression or None. None: not apart from earlier steps."""
-        # The lines of earlier steps, so that numbers agree; a string after them is no docstring.
-        before = "pass" + "\n" * self.ends[-1] if self.ends else ""
-        text = self.append(steps)
-        if before and not self.apart:
-            return None
-        if allowed:
-            check_allowed(text, steps, allowed)
-        if not for_value:
-            return compile(before + text, PROGRAM, "exec"), None
-        return compile_with_value(before + text)
-
-    def append(self, steps):
-        parts = []
-        line = self.ends[-1] if self.ends else 0
-        for step in steps:
-            part = step if step.endswith("\n") else step + "\n"
-            line += part.count("\n")
-            parts.append(part)
-            self.ends.append(line)
-        text = "".join(parts)
-        if "__future__" in text or "\nglobal " in "\n" + text:
-            self.apart = False
-        return text
-
-
 def seed_generators():
     for name in ("random", "numpy.random"):
         if name in sys.modules:
             sys.modules[name].seed(0)
 
 
-def run_job(cage, interpreter, size):
-    """Runs the job of this process to its end; returns in the process of a step that follows a kept job,
-    with the size of that step's program."""
-    data = os.pread(PROGRAM_FD, size, 0)
-    os.close(PROGRAM_FD)
+def last_lines(steps):
+    """Of each step, as u32: where a failure was."""
+    line = 0
+    lines = []
+    for step in steps:
+        line += step.count("\n") + (not step.endswith("\n"))
+        lines.append(line.to_bytes(4, "little"))
+    return b"".join(lines)
+
+
+def new_scope():
+    """The names of a module that is run as a program."""
+    module = type(sys)("__main__")
+    sys.modules["__main__"] = module
+    scope = module.__dict__
+    scope["__builtins__"] = sys.modules["builtins"]
+    return scope
+
+
+def prepare(data):
+    """Of a job's program: its code and that of a final expression or None, the names that it starts with, the last line
+    of each step, why it does not compile or None, and the instruction of a raise statement."""
+    gc.enable()
+    seed_generators()
     steps, at = unpack_texts(data, 0)
     allowed, at = unpack_texts(data, at)
-    first = not interpreter.ends
-    failure = None
+    ends = last_lines(steps)
+    text = "".join(step if step.endswith("\n") else step + "\n" for step in steps)
     try:
-        codes = interpreter.compile(steps, allowed, for_value=not cage.cage_is_prefix())
+        if allowed:
+            check_allowed(text, steps, allowed)
+        code, last = compile_with_value(text)
     except BaseException as error:
-        failure, codes = error, None
-    ends = (ctypes.c_uint32 * len(interpreter.ends))(*interpreter.ends)
-    if codes is None:
-        cage.cage_fail(ctypes.py_object(failure) if first else None, ends, len(ends))
-    code, last = codes
-    objects = [ctypes.py_object(item) for item in (code, last, interpreter.scope)]
-    return cage.cage_run(*objects, ends, len(ends))
-
-
-def live(cage, size):
-    """A job's process, and those that descend from it while it is kept."""
-    try:
-        gc.enable()
-        seed_generators()
-        interpreter = Interpreter()
-        while True:
-            size = run_job(cage, interpreter, size)
-    finally:
-        os._exit(1)
+        return None, None, None, ends, error, RAISE
+    return code, last, new_scope(), ends, None, RAISE
 
 
 def readable_paths():
     """What programs may read: the interpreter, its packages, the C library. Links before their targets."""
-    found = ["/lib", "/lib64", "/usr", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime"]
-    found += ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"]
+    found = ["/lib", "/lib64", "/usr", "/etc/alternatives", "/etc/ld.so.cache"]
+    found += ["/dev/null", "/dev/zero"]
     mapped = set()
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         for line in maps:
@@ -264,20 +222,11 @@ def readable_paths():
     folders = [*sys.path, sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(sys.executable)]
     folders += sorted(mapped) + os.environ.get("LD_LIBRARY_PATH", "").split(":")
     for folder in folders:
-        real = os.path.realpath(folder) if folder else "/"
+        real = os.path.realpath(folder) if folder.startswith("/") else "/"
         # Of the system's own places only those named above: no device, no process, no temporary file.
         if os.path.isdir(real) and not real.startswith(("/dev", "/proc", "/sys")) and real != "/":
             found.append(real)
     return "\n".join(found)
-
-
-def load_cage():
-    # The interpreter's lock is kept: the library forks.
-    cage = ctypes.PyDLL(f"/proc/self/fd/{LIBRARY}")
-    cage.cage_enter.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
-    for function in (cage.cage_serve, cage.cage_run):
-        function.restype = ctypes.c_uint32
-    return cage
 
 
 def warm_up(names):
@@ -293,46 +242,24 @@ def warm_up(names):
         if version:
             versions.append(f"{name} {version}")
     main_module = sys.modules["__main__"]
-    for steps in ([GENERIC, "1 +"], [GENERIC, "(1 +", "1)"], [GENERIC, "x = 1"], [GENERIC, "1 + 1"]):
-        interpreter = Interpreter()
-        try:
-            code, last = interpreter.compile(steps, steps)
-            exec(code, interpreter.scope)
-            value = eval(last, interpreter.scope)
-        except SyntaxError as error:
-            str(error)
+    try:
+        compile_with_value(GENERIC + "1 +")
+    except SyntaxError as error:
+        str(error)
+    for text in (GENERIC + "(1 +\n1)", GENERIC + "x = 1", GENERIC + "1 + 1"):
+        check_allowed(text, [text, ""], [GENERIC, "(1 +\n1)", "x = 1", "1 + 1"])
+        code, last = compile_with_value(text)
+        scope = new_scope()
+        exec(code, scope)
+        value = eval(last, scope)
     if repr(value) != "2":
         raise RuntimeError(f"a first program ended with {value}")
     sys.modules["__main__"] = main_module
     sys.stdout.flush()
-    return "; ".join(versions)
-
-
-def main():
-    sys.path[:] = [entry for entry in sys.path if entry]
-    names = sys.argv[1:]
-    sys.argv[:] = [""]
-    try:
-        cage = load_cage()
-        why = ctypes.create_string_buffer(2000)
-        level = cage.cage_enter(os.fsencode(readable_paths()), why, len(why))
-        reasons = why.value.decode("utf-8", "replace")
-        if level < 0:
-            raise PermissionError(f"no isolation: {reasons}")
-        os.close(LIBRARY)
-        versions = warm_up(names)
-    except BaseException as error:
-        told = f"{type(error).__name__}: {error}"
-        os.write(CONTROL, b"E" + told.encode("utf-8", "replace")[:4000])
-        os._exit(1)
+    sys.argv = [""]
     gc.collect()
     gc.freeze()
     gc.disable()
     Seeder.names.difference_update(sys.modules)
     sys.meta_path.insert(0, Seeder)
-    flags = f"{level}{cage.cage_reads_confined()}"
-    os.write(CONTROL, "\n".join(["R" + flags, reasons, versions]).encode("utf-8", "replace"))
-    live(cage, cage.cage_serve())
-
-
-main()
+    return "; ".join(versions)

@@ -1,7 +1,5 @@
 #include "verify/sandbox/cage_setup.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 
@@ -13,15 +11,8 @@ namespace {
 
 constexpr std::uint32_t kTasks = 512;
 constexpr std::size_t kInstructionBytes = 8;
-// No user of a distribution or of systemd has these numbers; programs that share one are still
-// apart by everything else.
-constexpr std::uint32_t kFirstUid = 65520, kUids = 14;
 
 }  // namespace
-
-std::uint32_t UserOfSlot(int slot) {
-  return ::geteuid() == 0 ? kFirstUid + static_cast<std::uint32_t>(slot) % kUids : 0;
-}
 
 Fd MakeSetup(cage::Setup setup, const std::vector<std::string>& group_files,
              const std::array<std::string, cage::kFilters>& filters) {

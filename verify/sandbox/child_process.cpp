@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "schemas/base/error.h"
 
@@ -36,6 +38,7 @@ struct Launch {
   char* const* environment;
   const int* descriptors;
   int count;
+  bool fixed_addresses;
   pid_t parent;
 };
 
@@ -55,6 +58,7 @@ struct Launch {
   if (::syscall(SYS_close_range, launch.count, UINT_MAX, 0) != 0) {
     for (int fd = launch.count; fd < 65536; ++fd) ::close(fd);  // Before Linux 5.9.
   }
+  if (launch.fixed_addresses) ::personality(ADDR_NO_RANDOMIZE);
   const rlimit core{0, 0};
   ::setrlimit(RLIMIT_CORE, &core);
   sigset_t none;
@@ -76,6 +80,18 @@ pid_t Spawn(const Launch& launch) {
   return pid;
 }
 
+// A program from a cluster's modules finds its libraries by it. Folders that are named from the
+// working directory, the empty name among them, depend on where gradus was started.
+std::string LibraryFolders() {
+  const char* text = std::getenv("LD_LIBRARY_PATH");
+  std::istringstream folders(text ? text : "");
+  std::string absolute;
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (folder.starts_with('/')) absolute += (absolute.empty() ? "" : ":") + folder;
+  }
+  return absolute;
+}
+
 }  // namespace
 
 std::vector<std::string> CleanEnvironment() {
@@ -84,10 +100,8 @@ std::vector<std::string> CleanEnvironment() {
       "PYTHONHASHSEED=0",   "PYTHONSAFEPATH=1",       "PYTHONDONTWRITEBYTECODE=1",
       "OMP_NUM_THREADS=1",  "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1",
       "HOME=/nonexistent",  "MPLBACKEND=Agg"};
-  // A program from a cluster's modules finds its libraries by it.
-  if (const char* libraries = std::getenv("LD_LIBRARY_PATH")) {
-    environment.push_back(std::string("LD_LIBRARY_PATH=") + libraries);
-  }
+  const std::string libraries = LibraryFolders();
+  if (!libraries.empty()) environment.push_back("LD_LIBRARY_PATH=" + libraries);
   return environment;
 }
 
@@ -98,7 +112,7 @@ ChildProcess::ChildProcess(const ChildOptions& options, const Fd& control)
   const auto argv = Pointers(options.arguments), environment = Pointers(options.environment);
   pid_ =
       Spawn({options.program.c_str(), argv.data(), environment.data(), options.descriptors.data(),
-             static_cast<int>(options.descriptors.size()), ::getpid()});
+             static_cast<int>(options.descriptors.size()), options.fixed_addresses, ::getpid()});
 }
 
 ChildProcess::~ChildProcess() {

@@ -12,6 +12,7 @@ struct ChildOptions {
   std::string program;  // A path.
   std::vector<std::string> arguments, environment;
   std::vector<int> descriptors;  // What the child has as 0, 1, 2, …; it has no others.
+  bool fixed_addresses = false;  // Its memory lies the same in every run, where the system allows.
 };
 
 // An environment for a child. Nothing of this process's own: it may hold secrets.

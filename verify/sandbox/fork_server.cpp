@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <asio/error.hpp>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -14,8 +13,8 @@ namespace gradus {
 ForkServer::ForkServer(asio::io_context& io, Fd control) : control_(io, control.Release()) {}
 
 bool ForkServer::Send(const cage::Request& request, const RequestFds& fds) {
-  const int values[4] = {fds.program, fds.output, fds.result, fds.control};
-  const std::size_t size = sizeof(int) * (fds.program < 0 ? 0 : fds.control < 0 ? 3 : 4);
+  const int values[2] = {fds.program, fds.output};
+  const std::size_t size = fds.program < 0 ? 0 : sizeof values;
   alignas(cmsghdr) char space[CMSG_SPACE(sizeof values)] = {};
   iovec part{const_cast<cage::Request*>(&request), sizeof request};
   msghdr message{};
@@ -55,18 +54,11 @@ void ForkServer::Wait() {
                       [self = shared_from_this()](std::error_code error) {
                         self->waiting_ = false;
                         if (!self->handler_) return;
-                        if (error == asio::error::operation_aborted) return self->Wait();
                         if (error) return;
-                        auto message = self->Receive();
+                        auto message = self->Poll();
                         if (!message) return self->Wait();
                         std::exchange(self->handler_, nullptr)(std::move(*message));
                       });
-}
-
-void ForkServer::Quiet() {
-  handler_ = nullptr;
-  std::error_code ignored;
-  control_.cancel(ignored);
 }
 
 void ForkServer::Close() {
@@ -81,10 +73,10 @@ std::string ForkServer::Await(int timeout_ms) {
   do {
     ready = ::poll(&wait, 1, timeout_ms);
   } while (ready < 0 && errno == EINTR);
-  return ready > 0 ? Receive().value_or("") : "";
+  return ready > 0 ? Poll().value_or("") : "";
 }
 
-std::optional<std::string> ForkServer::Receive() {
+std::optional<std::string> ForkServer::Poll() {
   char buffer[8192];
   ssize_t size;
   do {

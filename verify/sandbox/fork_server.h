@@ -11,12 +11,12 @@
 
 namespace gradus {
 
-// Descriptors that go with a job's request; `control` only for a job that is to be kept.
+// Descriptors that go with a job's request.
 struct RequestFds {
-  int program = -1, output = -1, result = -1, control = -1;
+  int program = -1, output = -1;
 };
 
-// This side of a process that forks jobs: a warm interpreter, or a kept job. Single-threaded.
+// This side of a process that forks jobs: a warm interpreter. Single-threaded.
 class ForkServer : public std::enable_shared_from_this<ForkServer> {
  public:
   // Called with each message, "" when the process is gone.
@@ -32,16 +32,14 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   // Waits for one message. Only while one is due: an idle server keeps no work on the io_context,
   // so that its run() returns when all programs are done.
   void Listen(Handler handler);
-  // No message is due any more.
-  void Quiet();
   // The process leaves when it reads its end. No handler is called any more.
   void Close();
   // The first message, waited for without a loop; "" when the process is gone or the time is over.
   std::string Await(int timeout_ms);
+  // One message, "" when the process is gone, nothing when there is none yet.
+  std::optional<std::string> Poll();
 
  private:
-  // One message, "" when the process is gone, nothing when there is none yet.
-  std::optional<std::string> Receive();
   void Wait();
 
   asio::posix::stream_descriptor control_;

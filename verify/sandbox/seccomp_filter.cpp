@@ -43,7 +43,7 @@ constexpr const char* kFiles[] = {
 constexpr const char* kWaiting[] = {
     "select",        "pselect6",        "poll",       "ppoll",       "epoll_create",
     "epoll_create1", "epoll_ctl",       "epoll_wait", "epoll_pwait", "eventfd2",
-    "nanosleep",     "clock_nanosleep", "futex",      "futex_waitv", "restart_syscall",
+    "nanosleep",     "clock_nanosleep", "restart_syscall",
     "pause",         "wait4",           "waitid",     "sched_yield"};
 constexpr const char* kSignals[] = {
     "rt_sigaction",  "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait",
@@ -60,13 +60,11 @@ constexpr const char* kInformation[] = {"getpid",
                                         "getresgid",
                                         "getgroups",
                                         "getpgrp",
-                                        "uname",
                                         "sysinfo",
                                         "getrandom",
                                         "times",
                                         "getrusage",
                                         "getrlimit",
-                                        "getpriority",
                                         "getcpu",
                                         "sched_getaffinity",
                                         "clock_gettime",
@@ -167,7 +165,18 @@ void AllowThreads(Filter& filter) {
   filter.Add(SCMP_ACT_ERRNO(ENOSYS), "openat2", {});
 }
 
+// A futex in a file that two processes map would be a way from one to the other. Threads wait for
+// each other's end on one that is not private, but nobody wakes it by a call.
+void AllowFutexes(Filter& filter) {
+  constexpr std::uint64_t kPrivate = 128, kClock = 256, kWait = 0, kWaitBitset = 9;
+  filter.Allow("futex", {SCMP_A1(SCMP_CMP_MASKED_EQ, kPrivate, kPrivate)});
+  for (std::uint64_t wait : {kWait, kWaitBitset}) {
+    filter.Allow("futex", {SCMP_A1(SCMP_CMP_MASKED_EQ, ~kClock & 0xFFFFFFFF, wait)});
+  }
+}
+
 void AllowOnItself(Filter& filter) {
+  filter.Allow("getpriority", {SCMP_A1(SCMP_CMP_EQ, 0)});
   filter.Allow("tgkill", {SCMP_A0(SCMP_CMP_EQ, cage::kSelfPid)});
   filter.Allow("prlimit64", {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)});
   filter.Allow("prctl", {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)});
@@ -179,18 +188,6 @@ void AllowOnItself(Filter& filter) {
   for (unsigned long request : {TCGETS, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX}) {
     filter.Allow("ioctl", {SCMP_A1(SCMP_CMP_EQ, request)});
   }
-}
-
-void AllowServing(Filter& filter, std::uint64_t magic) {
-  const scmp_arg_cmp knows = SCMP_A5(SCMP_CMP_EQ, magic);
-  for (unsigned long flags :
-       {static_cast<unsigned long>(SIGCHLD),
-        static_cast<unsigned long>(SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)}) {
-    filter.Allow("clone", {SCMP_A0(SCMP_CMP_EQ, flags), knows});
-  }
-  filter.Allow("recvmsg", {knows});
-  filter.Allow("prlimit64", {SCMP_A0(SCMP_CMP_EQ, 0), knows});
-  filter.Allow("seccomp", {knows});
 }
 
 void AllowFamily(Filter& filter) {
@@ -220,6 +217,7 @@ void AllowComputing(Filter& filter, bool writes_confined) {
   filter.AllowAll(kInformation);
   AllowOpening(filter, writes_confined);
   AllowThreads(filter);
+  AllowFutexes(filter);
   AllowOnItself(filter);
 }
 
@@ -229,16 +227,17 @@ std::string MakeProgramFilter(const ProgramRules& rules) {
   Filter filter;
   AllowComputing(filter, rules.writes_confined);
   AllowFamily(filter);
+  // Several processes of one program may meet, and ask who they are.
+  for (const char* name : {"futex", "futex_waitv", "getpriority", "uname"}) filter.Allow(name, {});
   if (rules.own_pids) {
     for (const char* name : {"kill", "tkill", "tgkill"}) filter.Allow(name, {});
   }
   return filter.Instructions();
 }
 
-std::string MakeSeccompFilter(const FilterRules& rules) {
+std::string MakeSeccompFilter(bool writes_confined) {
   Filter filter;
-  AllowComputing(filter, rules.writes_confined);
-  if (rules.may_serve) AllowServing(filter, rules.magic);
+  AllowComputing(filter, writes_confined);
   return filter.Instructions();
 }
 

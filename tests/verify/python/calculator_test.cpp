@@ -4,9 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <asio/io_context.hpp>
-#include <chrono>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "schemas/base/seed.h"
@@ -20,7 +20,9 @@ namespace {
 // Asks a calculator without any other isolation than limits: it must refuse by itself.
 class Asked {
  public:
-  Asked() : calculator_(io_, {.preload = {}, .levels = 1u << 0, .uid = 0, .group_files = {}}, {}) {}
+  Asked() : calculator_(io_, 0) {
+    while (!calculator_.ready()) std::this_thread::yield();
+  }
   std::optional<Calculator::Shown> operator()(const std::string& text) {
     std::optional<Calculator::Shown> answer;
     int calls = 0;
@@ -229,6 +231,23 @@ TEST_CASE("The calculator refuses whatever is not straight-line arithmetic of bo
   CHECK(ask("print(2)")->output == "2\n");  // It is as it was.
 }
 
+TEST_CASE("A step that prints much leaves the calculator as it was") {
+  Bench quick(1, {}, "auto", true);
+  std::string prints = "x = 9**60\nx = x**17\n";
+  for (int i = 0; i < 30; ++i) prints += "print(" + std::string(60, 'x').replace(1, 59, [] {
+    std::string more;
+    for (int k = 0; k < 29; ++k) more += ",x";
+    return more;
+  }()) + ")\n";
+  ExecLimits limits = Limits(10);
+  limits.out_kb = 4096;
+  const ExecResult much = quick.Step({prints}, {}, limits);
+  CHECK(much.outcome == Outcome::kOk);
+  CHECK(much.output.size() > 800'000);
+  CHECK(much.cpu_s > 0);                       // In a process of its own.
+  CHECK(quick.Step({"print(1)"}).cpu_s == 0);  // Again in the calculator.
+}
+
 TEST_CASE("Output beyond the limit of a step is judged in a process of its own") {
   Bench quick(1, {}, "auto", true);
   std::string prints = "x = 9**60\nx = x**20\n";
@@ -256,9 +275,8 @@ TEST_CASE("Thousands of programs at once are all answered, arithmetic or not") {
 
 TEST_CASE("A calculator may be ended from inside an answer, and with questions open") {
   asio::io_context io;
-  auto calculator = std::make_unique<Calculator>(
-      io, ZygoteOptions{.preload = {}, .levels = 1u << 0, .uid = 0, .group_files = {}},
-      std::nullopt);
+  auto calculator = std::make_unique<Calculator>(io, 0);
+  while (!calculator->ready()) std::this_thread::yield();
   int calls = 0;
   for (int i = 0; i < 10; ++i) {
     calculator->Run({{"print(1)"}, {}}, [&](std::optional<Calculator::Shown>) {

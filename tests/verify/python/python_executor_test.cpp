@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <map>
 
 #include "schemas/base/error.h"
+#include "schemas/base/file.h"
 #include "tests/verify/python/executor_bench.h"
 #include "verify/sandbox/level.h"
 
@@ -89,7 +91,13 @@ TEST_CASE("Every kind of end has its outcome") {
       {"import sys\nsys.exit(3)", Outcome::kExitCall},
       {"exit()", Outcome::kExitCall},
       {"import os\nos._exit(0)", Outcome::kNoResult},
-      {"import os\nos.closerange(0, 64)\nprint('x')", Outcome::kNoResult},
+      {"import os\nos.closerange(3, 256)\nprint('x')", Outcome::kOk},
+      {"import os\nos.closerange(0, 64)\nprint('x')", Outcome::kException},
+      {"raise MemoryError('mine')", Outcome::kException},
+      {"class Full(MemoryError): pass\nraise Full", Outcome::kException},
+      {"import signal\nsignal.raise_signal(signal.SIGXCPU)", Outcome::kSignal},
+      {"import signal\nsignal.raise_signal(signal.SIGRTMIN)", Outcome::kSignal},
+      {"import signal\nsignal.signal(2, signal.SIG_DFL)\nsignal.raise_signal(2)", Outcome::kSignal},
       {"import ctypes\nctypes.string_at(0)", Outcome::kSignal},
       {"import os\nos.abort()", Outcome::kSignal},
       {"import faulthandler\nfaulthandler._sigsegv()", Outcome::kSignal},
@@ -128,9 +136,9 @@ TEST_CASE("Errors read as the last line of a traceback") {
 TEST_CASE("A program that never ends is ended by the wall clock or by its CPU limit") {
   Bench bench;
   const auto sleeper =
-      bench.Run("print('on', flush=True)\nimport time\ntime.sleep(60)", Limits(0.4));
+      bench.Run("print('on')\nprint('and', end='')\nimport time\ntime.sleep(60)", Limits(0.4));
   CHECK(sleeper.outcome == Outcome::kWallTimeout);
-  CHECK(sleeper.output == "on\n");
+  CHECK(sleeper.output == "on\nand");
   CHECK(sleeper.wall_s >= 0.4);
   CHECK(sleeper.wall_s < 0.4 + 0.5);
   // Catching everything does not help.
@@ -176,8 +184,7 @@ TEST_CASE("Each of many programs is answered exactly once, whatever its neighbou
                           : i % 10 == 5 ? Outcome::kException
                                         : Outcome::kOk;
     CHECK(std::string(ToString(result.outcome)) == ToString(expected));
-    // os._exit drops what Python had not flushed; everybody else's output is whole.
-    if (i % 10 != 3) CHECK(result.output == std::to_string(i) + "\n");
+    CHECK(result.output == std::to_string(i) + "\n");
   }
 }
 
@@ -197,6 +204,29 @@ TEST_CASE("Programs that run for long do not hold up the others") {
   bench.io.run();
   CHECK(short_ones == 20);
   CHECK(long_ones == 0);
+}
+
+TEST_CASE("Slots that were started in a hold-up end with it") {
+  Bench bench(1);
+  const auto users = [&] {
+    int count = 0;
+    for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+      std::ifstream file(task.path() / "children");
+      for (int pid; file >> pid;) ++count;
+    }
+    return count;
+  };
+  const int before = users();
+  int ended = 0;
+  for (int i = 0; i < 4; ++i) {
+    bench.executor->Check({{"import time\ntime.sleep(3)"}, {}}, Limits(10), [&](ExecResult) {
+      if (++ended == 1) CHECK(users() > before);  // The hold-up had them started.
+    });
+  }
+  bench.io.run();
+  CHECK(ended == 4);
+  CHECK(bench.Run("print(1)").output == "1\n");
+  CHECK(users() == before);
 }
 
 TEST_CASE("A program may only use the allowed steps, compared as syntax") {
@@ -224,6 +254,63 @@ TEST_CASE("The same program prints the same twice") {
   CHECK(bare.Run(program).output == bench.Run(program).output);
 }
 
+TEST_CASE("A program prints the same in every interpreter, at every level") {
+  const std::string program =
+      "import os, random, sys, uuid, secrets, socket\n"
+      "class A: pass\nx = [A() for _ in range(8)]\n"
+      "print([x.index(a) for a in set(x)], lambda: 0, hash(object()), (i for i in x))\n"
+      "print(random.Random().random(), uuid.uuid4(), secrets.token_hex(4), os.urandom(3))\n"
+      "print(os.getpid(), os.getuid(), os.uname(), socket.gethostname(), os.cpu_count())\n"
+      "print(sorted(os.environ), sys.argv, sys.path)";
+  std::string first;
+  for (const char* level : {"auto", "auto", "L3", "L2", "L1"}) {
+    if (!Works(level)) continue;
+    CAPTURE(std::string(level));
+    Bench bench(1, {"random"}, level);
+    for (int i = 0; i < 2; ++i) {
+      const ExecResult result = bench.Run(program);
+      CHECK(result.error == "");
+      if (first.empty()) first = result.output;
+      CHECK(result.output == first);
+    }
+  }
+}
+
+TEST_CASE("A program is the outermost code, as in a plain interpreter") {
+  Bench bench;
+  CHECK(bench.Run("import sys\nsys._getframe().f_back").value == std::nullopt);
+  const std::string deep = "def s(n): return 0 if n == 0 else n + s(n - 1)\n";
+  CHECK(bench.Run(deep + "s(998)").value == "498501");
+  CHECK(bench.Run(deep + "s(999)").error.starts_with("RecursionError: maximum recursion depth"));
+}
+
+TEST_CASE("A final expression sees the builtins that the program began with") {
+  Bench bench;
+  CHECK(bench.Run("__builtins__ = 3\nlen('abc')").value == "3");
+}
+
+TEST_CASE("A program has its standard descriptors and no other") {
+  Bench bench;
+  const std::string look =
+      "import os\nfound = []\nfor fd in range(256):\n"
+      "  try: os.fstat(fd); found.append(fd)\n  except OSError: pass\nfound";
+  CHECK(bench.Run(look).value == "[0, 1, 2]");
+}
+
+TEST_CASE("Functions for the program's exit are called") {
+  Bench bench;
+  CHECK(bench.Run("import atexit\natexit.register(print, 'bye')\nprint('on')").output ==
+        "on\nbye\n");
+}
+
+TEST_CASE("A program that does not fit its memory is told so") {
+  Bench bench;
+  ExecLimits limits = Limits(10);
+  limits.mem_mb = 16;
+  CHECK(bench.Run("x = '" + std::string(12 << 20, 'a') + "'", limits).outcome ==
+        Outcome::kMemoryLimit);
+}
+
 TEST_CASE("A large program and a large value pass whole") {
   Bench bench;
   std::string program;
@@ -231,6 +318,9 @@ TEST_CASE("A large program and a large value pass whole") {
     program += "x" + std::to_string(i) + " = " + std::to_string(i) + "\n";
   CHECK(bench.Run(program + "x19999").value == "19999");
   CHECK(bench.Run("'x' * 60000").value->size() == 60002);
+  ExecLimits limits = Limits(10);
+  limits.out_kb = 4096;
+  CHECK(bench.Run("'x' * 3000000", limits).value->size() == 3000002);
 }
 
 TEST_CASE("An executor may be ended from inside an answer") {

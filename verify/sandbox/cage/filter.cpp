@@ -29,16 +29,16 @@ bool Filters::Read(const Setup& setup, Reason& reason) {
   return true;
 }
 
-bool Filters::Enter(bool landlock, bool keep, std::uint64_t magic) const {
-  const int index = 2 * landlock + keep;
+bool Filters::Enter(bool landlock, bool own_pids) const {
+  const int index = 2 * landlock + own_pids;
   sock_filter* program = programs_[index];
   // This is a private copy of the pages: the warm interpreter's stays as it is.
-  const auto self = static_cast<std::uint32_t>(::getpid());
+  const auto self = static_cast<std::uint32_t>(::syscall(SYS_getpid));
   for (std::uint32_t i = 0; i < sizes_[index]; ++i) {
     if (BPF_CLASS(program[i].code) == BPF_JMP && program[i].k == kSelfPid) program[i].k = self;
   }
   const sock_fprog loaded{static_cast<unsigned short>(sizes_[index]), program};
-  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &loaded, 0, 0, magic) == 0;
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &loaded) == 0;
 }
 
 }  // namespace gradus::cage

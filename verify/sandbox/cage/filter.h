@@ -10,9 +10,8 @@ namespace gradus::cage {
 class Filters {
  public:
   bool Read(const Setup& setup, Reason& reason);
-  // Loads one for good; `magic` is passed along for a process that is confined already. REQUIRES
-  // no_new_privs.
-  bool Enter(bool landlock, bool keep, std::uint64_t magic) const;
+  // Loads one for good. REQUIRES no_new_privs.
+  bool Enter(bool landlock, bool own_pids) const;
 
  private:
   static constexpr int kMaxInstructions = 4096;

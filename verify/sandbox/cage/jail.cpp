@@ -17,6 +17,7 @@
 namespace gradus::cage {
 namespace {
 
+constexpr char kHostName[] = "gradus";
 constexpr const char* kStage = "/tmp";  // Covered by the new root while it is being built.
 
 bool SamePrefix(const char* path, const char* folder) {
@@ -145,8 +146,9 @@ bool Roots::Covered(const char* path) const {
   return false;
 }
 
-void Roots::Add(const char* text) {
-  while (*text != '\0' && count_ < kMax) {
+bool Roots::Add(const char* text) {
+  while (*text != '\0') {
+    if (count_ == kMax) return false;
     const char* end = std::strchr(text, '\n');
     const std::size_t size = end ? static_cast<std::size_t>(end - text) : std::strlen(text);
     char* path = paths_[count_];
@@ -158,23 +160,34 @@ void Roots::Add(const char* text) {
     }
     text += size + (end ? 1 : 0);
   }
+  return true;
 }
 
-bool HasSysAdmin() {
+namespace {
+
+bool HasCapability(int number) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
   if (::syscall(SYS_capget, &header, data) != 0) return false;
-  return (data[0].effective >> CAP_SYS_ADMIN) & 1;
+  return (data[number / 32].effective >> (number % 32)) & 1;
 }
 
+}  // namespace
+
+bool HasSysAdmin() { return HasCapability(CAP_SYS_ADMIN); }
+
+bool MayChangeUser() { return HasCapability(CAP_SETUID) && HasCapability(CAP_SETGID); }
+
 bool EnterJail(const Roots& roots, bool new_user, Reason& reason) {
-  const unsigned uid = ::geteuid(), gid = ::getegid();
-  int spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  const auto uid = static_cast<unsigned>(::syscall(SYS_geteuid));
+  const auto gid = static_cast<unsigned>(::syscall(SYS_getegid));
+  int spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID;
   if (new_user) spaces |= CLONE_NEWUSER;
   if (::unshare(spaces) != 0) {
     return reason.Failed(new_user ? "making a user namespace" : "making namespaces");
   }
   if (new_user && !MapUser(uid, gid, reason)) return false;
+  if (::sethostname(kHostName, sizeof kHostName - 1) != 0) return reason.Failed("host name");
   return MakeRoot(roots, reason);
 }
 

@@ -32,7 +32,7 @@ bool EnterLevel(Bars& bars, const Roots& roots, int level, Reason& reason) {
   if (level >= 3 && !JoinGroups(bars, reason)) return false;
   const bool new_user = level >= 2 && !HasSysAdmin();
   if (level >= 2 && !EnterJail(roots, new_user, reason)) return false;
-  bars.change_user = ::geteuid() == 0 && !new_user && bars.setup.uid != 0;
+  bars.change_user = MayChangeUser() && !new_user && bars.setup.uid != 0;
   bars.rule_set = MakeRuleSet(roots, bars.setup.may_execute != 0);
   return true;
 }
@@ -41,19 +41,14 @@ bool EnterLevel(Bars& bars, const Roots& roots, int level, Reason& reason) {
 [[noreturn]] void TryLevel(Bars& bars, const Roots& roots, int level, int report) {
   char text[400];
   Reason reason(text, sizeof text);
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (EnterLevel(bars, roots, level, reason)) {
-    const long child = ForkProcess(level >= 2, 0);
+    const long child = ForkProcess();
     if (child == 0) {
-      Request request;
-      request.memory_bytes = 1u << 30;
-      request.cpu_s = 5;
       char why[400];
       Reason failure(why, sizeof why);
-      // The lock-down keeps the result's descriptor: it carries the reason.
-      if (LockDown(bars, request, {null, null, report, -1}, failure)) ::_exit(kTrialOk);
-      const int told = ::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : report;
-      (void)!::write(told, why, std::strlen(why));
+      ::dup2(report, kControlFd);  // The lock-down leaves it open: it carries the reason.
+      if (LockDown(bars, {1u << 30, 5, false}, failure)) ::_exit(kTrialOk);
+      (void)!::write(kControlFd, why, std::strlen(why));
       ::_exit(1);
     }
     int status = 0;
@@ -89,18 +84,17 @@ bool LevelWorks(Bars& bars, const Roots& roots, int level, Reason& reason) {
 
 }  // namespace
 
-long ForkProcess(bool own_pids, std::uint64_t magic) {
+long ForkProcess() {
   // The C library keeps the thread's number in memory; the kernel renews it in the child, as fork()
   // would ask for.
   int* tid = nullptr;
   if (::prctl(PR_GET_TID_ADDRESS, &tid) != 0) tid = nullptr;
   unsigned long flags = SIGCHLD;
   if (tid) flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-  if (own_pids) flags |= CLONE_NEWPID;
 #if defined(__x86_64__)
-  return ::syscall(SYS_clone, flags, 0, 0, tid, 0, magic);
+  return ::syscall(SYS_clone, flags, 0, 0, tid, 0);
 #else
-  return ::syscall(SYS_clone, flags, 0, 0, 0, tid, magic);
+  return ::syscall(SYS_clone, flags, 0, 0, 0, tid);
 #endif
 }
 

@@ -11,8 +11,8 @@ bool ReadSetup(Bars& bars, Reason& reason);
 // really doing it. Returns it, or -1; `reason` says why no higher one.
 int EnterBestLevel(Bars& bars, const Roots& roots, Reason& reason);
 
-// A child that is process 1 of its own PID namespace where `own_pids`, else an ordinary fork.
-// `magic` opens the way through the filter of a kept job.
-long ForkProcess(bool own_pids, std::uint64_t magic);
+// An ordinary fork without its hooks. From L2 on the first child is process 1 of a PID name space,
+// and all later ones live in it.
+long ForkProcess();
 
 }  // namespace gradus::cage

@@ -19,26 +19,11 @@
 namespace gradus::cage {
 namespace {
 
-bool MoveFd(int from, int to) { return from < 0 || from == to || ::dup2(from, to) == to; }
-
-void CloseRange(unsigned first, unsigned last) {
+void CloseFrom(unsigned first) {
   constexpr int kCloseRange = 436;
-  if (::syscall(kCloseRange, first, last, 0) == 0) return;
-  const unsigned end = last < 1024 ? last : 1023;  // Before Linux 5.9; the limit of files is below.
-  for (unsigned fd = first; fd <= end; ++fd) ::close(static_cast<int>(fd));
-}
-
-// The four descriptors go where programs expect none of them. All sources lie below the targets or
-// are the targets' own predecessors, so the order matters: the highest first.
-bool PlaceFds(const JobFds& fds, bool keep) {
-  if (keep && !MoveFd(fds.control, kKeptControlFd)) return false;
-  if (!MoveFd(fds.result, kResultFd) || !MoveFd(fds.output, 1)) return false;
-  return MoveFd(fds.program, kProgramFd);
-}
-
-void CloseOthers(bool keep) {
-  CloseRange(kProgramFd + 1, kResultFd - 1);
-  CloseRange(keep ? kKeptControlFd + 1 : kKeptControlFd, UINT_MAX);
+  if (::syscall(kCloseRange, first, UINT_MAX, 0) == 0) return;
+  // Before Linux 5.9; the limit of files is below.
+  for (unsigned fd = first; fd < 1024; ++fd) ::close(static_cast<int>(fd));
 }
 
 bool Limit(int resource, rlim_t soft, rlim_t hard) {
@@ -57,13 +42,13 @@ unsigned long HostTasks() {
   return slash ? std::strtoul(slash + 1, nullptr, 10) : 1u << 15;
 }
 
-bool SetLimits(const Bars& bars, const Request& request) {
-  const rlim_t memory = bars.base_bytes + request.memory_bytes;
-  // The first process of a PID namespace ignores SIGXCPU: only the hard limit ends it.
-  const rlim_t cpu = request.cpu_s, cpu_hard = bars.level >= 2 ? cpu : cpu + 1;
+bool SetLimits(const Bars& bars, const Allowance& allowance) {
+  const rlim_t memory = bars.base_bytes + allowance.memory_bytes;
+  // Both alike, so that it ends by SIGKILL: no program handles it, and a SIGXCPU is its own.
+  const rlim_t cpu = allowance.cpu_s;
   // A user of its own is counted alone; else only a bound on the whole host is possible.
   const rlim_t tasks = bars.setup.tasks + (bars.change_user ? 0 : HostTasks());
-  return Limit(RLIMIT_AS, memory, memory) && Limit(RLIMIT_CPU, cpu, cpu_hard) &&
+  return Limit(RLIMIT_AS, memory, memory) && Limit(RLIMIT_CPU, cpu, cpu) &&
          Limit(RLIMIT_FSIZE, 0, 0) && Limit(RLIMIT_CORE, 0, 0) && Limit(RLIMIT_MEMLOCK, 0, 0) &&
          Limit(RLIMIT_MSGQUEUE, 0, 0) && Limit(RLIMIT_NPROC, tasks, tasks) &&
          Limit(RLIMIT_NOFILE, bars.setup.open_files, bars.setup.open_files);
@@ -92,13 +77,12 @@ void ResetSignals() {
 
 }  // namespace
 
-bool LockDown(const Bars& bars, const Request& request, const JobFds& fds, Reason& reason) {
+bool LockDown(const Bars& bars, const Allowance& allowance, Reason& reason) {
   ResetSignals();
   ::setsid();
-  if (!PlaceFds(fds, request.keep)) return reason.Failed("placing descriptors");
-  if (!SetLimits(bars, request)) return reason.Failed("setting limits");
+  if (!SetLimits(bars, allowance)) return reason.Failed("setting limits");
   if (bars.level == 0) {
-    CloseOthers(request.keep);
+    CloseFrom(kControlFd + 1);
     return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 || reason.Failed("parent death signal");
   }
   if (!DropPrivileges(bars)) return reason.Failed("dropping privileges");
@@ -107,21 +91,8 @@ bool LockDown(const Bars& bars, const Request& request, const JobFds& fds, Reaso
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return reason.Failed("no_new_privs");
   const bool landlock = bars.rule_set >= 0;
   if (landlock && !EnterRuleSet(bars.rule_set)) return reason.Failed("Landlock");
-  CloseOthers(request.keep);
-  return bars.filters.Enter(landlock, request.keep, 0) || reason.Failed("seccomp");
-}
-
-bool LockDownAgain(const Bars& bars, const Request& request, const JobFds& fds, Reason& reason) {
-  ResetSignals();
-  if (!PlaceFds(fds, request.keep)) return reason.Failed("placing descriptors");
-  CloseOthers(request.keep);
-  const rlimit cpu{request.cpu_s, request.cpu_s};
-  if (::syscall(SYS_prlimit64, 0, RLIMIT_CPU, &cpu, nullptr, 0, bars.setup.magic) != 0) {
-    return reason.Failed("setting limits");
-  }
-  if (request.keep) return true;
-  return bars.filters.Enter(bars.rule_set >= 0, false, bars.setup.magic) ||
-         reason.Failed("seccomp");
+  CloseFrom(kControlFd + 1);
+  return bars.filters.Enter(landlock, allowance.own_pids) || reason.Failed("seccomp");
 }
 
 }  // namespace gradus::cage

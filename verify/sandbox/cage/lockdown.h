@@ -5,7 +5,7 @@
 
 namespace gradus::cage {
 
-// What confines a job's process, fixed when the slot was entered.
+// What confines a process that runs programs, fixed when the level was entered.
 struct Bars {
   int level = 0;
   bool change_user = false;
@@ -16,17 +16,16 @@ struct Bars {
   Filters filters;
 };
 
-// Descriptors of a new job as they came with its request; -1: it has none of these.
-struct JobFds {
-  int program = -1, output = -1, result = -1, control = -1;
+// What differs from one confined process to the next.
+struct Allowance {
+  std::uint64_t memory_bytes = 0;  // Address space beyond Bars::base_bytes.
+  std::uint32_t cpu_s = 0;
+  bool own_pids = false;  // Of the two filters: that of a program with a PID name space of its own.
 };
 
-// In the child, in this order: descriptors, limits, user, no_new_privs, Landlock, seccomp. After a
-// true return the process can only compute, read what it may read, and write its two pipes.
-bool LockDown(const Bars& bars, const Request& request, const JobFds& fds, Reason& reason);
-
-// In the child of a kept job, which is confined already: its own descriptors and CPU limit, and the
-// stricter filter unless it is to be kept too.
-bool LockDownAgain(const Bars& bars, const Request& request, const JobFds& fds, Reason& reason);
+// In the child, in this order: limits, user, no_new_privs, Landlock, descriptors, seccomp. 0 to 3
+// stay open; the caller closes 3, its last way to say something, when nothing can fail any more.
+// After a true return the process can only compute, read what it may read, and write what is open.
+bool LockDown(const Bars& bars, const Allowance& allowance, Reason& reason);
 
 }  // namespace gradus::cage

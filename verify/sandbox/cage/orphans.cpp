@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ void KillChildren() {
   if (!folder) return;
   while (const dirent* entry = ::readdir(folder)) {
     if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
-    if (ParentOf(entry->d_name) != ::getpid()) continue;
+    if (ParentOf(entry->d_name) != ::syscall(SYS_getpid)) continue;
     const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     ::kill(pid, SIGKILL);
     ::kill(-pid, SIGKILL);

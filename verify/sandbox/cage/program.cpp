@@ -1,13 +1,8 @@
 #include "verify/sandbox/cage/program.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
-#include <initializer_list>
-
-#include "verify/sandbox/cage/cage.h"
 
 namespace gradus::cage {
 namespace {
@@ -56,10 +51,27 @@ long FailingLine(PyObject* value, PyObject* trace) {
   return number > 0 ? number : 1;
 }
 
+// What `prepare` returned, all borrowed from its tuple.
+struct Program {
+  PyObject* code = nullptr;   // All but a final expression, or None when it does not compile.
+  PyObject* last = nullptr;   // A final expression, or None.
+  PyObject* scope = nullptr;  // Its global names.
+  PyObject* ends = nullptr;   // Bytes: u32 last line of each step.
+  PyObject* error = nullptr;  // Why it does not compile, or None.
+  PyObject* raise = nullptr;  // The instruction of a `raise` statement.
+};
+
 std::int32_t StepOf(long line, const Program& program) {
-  std::uint32_t step = 0;
-  while (step + 1 < program.steps && line > static_cast<long>(program.ends[step])) ++step;
-  return static_cast<std::int32_t>(step);
+  char* bytes = nullptr;
+  Py_ssize_t size = 0;
+  if (!program.ends || PyBytes_AsStringAndSize(program.ends, &bytes, &size) != 0) return -1;
+  const auto steps = static_cast<std::int32_t>(size / 4);
+  for (std::int32_t step = 0; step + 1 < steps; ++step) {
+    std::uint32_t end;
+    std::memcpy(&end, bytes + 4 * step, sizeof end);
+    if (line <= static_cast<long>(end)) return step;
+  }
+  return steps - 1;
 }
 
 // UTF-8 text of bounded length.
@@ -128,30 +140,57 @@ void Describe(PyObject* type, PyObject* value, Text& text) {
 // One report is written at a time, by the only thread that may.
 Text error_text;
 PyObject* value_bytes = nullptr;
-struct stat standard[3];
 
-void ReportError(PyObject* type, PyObject* value, PyObject* trace, const Program& program,
-                 Report& report) {
+// Whether the traceback ends at a `raise` statement. Of a memory error it tells whether the
+// interpreter or the program found that there is no memory.
+bool EndsAtRaise(PyObject* trace, const Program& program) {
+  PyObject* last = nullptr;
+  for (PyObject* at = trace; at && !IsNone(at); at = Attribute(at, "tb_next")) last = at;
+  const Ref frame(Attribute(last, "tb_frame")), code(Attribute(frame.get(), "f_code"));
+  const Ref file(Attribute(code.get(), "co_filename"));
+  const Ref bytes(Attribute(code.get(), "co_code")), index(Attribute(last, "tb_lasti"));
+  char* instructions = nullptr;
+  Py_ssize_t size = 0;
+  if (!file || !Is(file.get(), kFileName) || !bytes || !index || !program.raise ||
+      PyBytes_AsStringAndSize(bytes.get(), &instructions, &size) != 0) {
+    PyErr_Clear();
+    return false;
+  }
+  const long at = PyLong_AsLong(index.get());
+  return at >= 0 && at < size && instructions[at] == static_cast<char>(PyLong_AsLong(program.raise));
+}
+
+// Memory ran out: not a class of the program's own, nor an instance that it made itself.
+bool IsMemoryLimit(PyObject* type, PyObject* trace, const Program& program) {
+  if (!PyErr_GivenExceptionMatches(type, PyExc_MemoryError)) return false;
+  const Ref module(Attribute(type, "__module__"));
+  return module && !Is(module.get(), "__main__") && !EndsAtRaise(trace, program);
+}
+
+Report ReportError(PyObject* type, PyObject* value, PyObject* trace, const Program& program) {
+  Report report;
   report.step = StepOf(FailingLine(value, trace), program);
   report.status = Status::kException;
   if (PyErr_GivenExceptionMatches(type, PyExc_SystemExit)) report.status = Status::kExitCall;
-  if (PyErr_GivenExceptionMatches(type, PyExc_MemoryError)) {
+  if (IsMemoryLimit(type, trace, program)) {
     report.status = Status::kMemory;
-    if (program.scope) PyDict_Clear(program.scope);  // Room for what follows.
+    if (program.scope && !IsNone(program.scope)) PyDict_Clear(program.scope);  // Makes room.
   }
   Describe(type, value, error_text);
   report.error = error_text.data();
   report.error_size = error_text.size();
+  return report;
 }
 
-void ReportRaised(const Program& program, Report& report) {
+Report ReportRaised(const Program& program) {
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   PyErr_Fetch(&type, &value, &trace);
   PyErr_NormalizeException(&type, &value, &trace);
-  ReportError(type, value, trace, program, report);
+  const Report report = ReportError(type, value, trace, program);
   Py_DecRef(type);
   Py_DecRef(value);
   Py_DecRef(trace);
+  return report;
 }
 
 void Flush(PyObject* stream) {
@@ -160,11 +199,18 @@ void Flush(PyObject* stream) {
   PyErr_Clear();  // Closed or replaced by the program: its output ends there.
 }
 
+// Functions, since they know their builtins from now on: a program may replace the name later.
+PyObject* FunctionOf(PyObject* code, const Program& program) {
+  return IsNone(code) ? nullptr : PyFunction_New(code, program.scope);
+}
+
 bool Evaluate(const Program& program, Report& report) {
-  const Ref ran(PyEval_EvalCode(program.code, program.scope, program.scope));
+  const Ref head(FunctionOf(program.code, program)), last(FunctionOf(program.last, program));
+  if (!head) return false;
+  const Ref ran(PyObject_CallFunctionObjArgs(head.get(), nullptr));
   if (!ran) return false;
-  if (IsNone(program.last)) return true;
-  const Ref value(PyEval_EvalCode(program.last, program.scope, program.scope));
+  if (!last) return true;
+  const Ref value(PyObject_CallFunctionObjArgs(last.get(), nullptr));
   if (!value) return false;
   if (IsNone(value.get())) return true;
   const Ref shown(PyObject_Repr(value.get()));
@@ -178,73 +224,44 @@ bool Evaluate(const Program& program, Report& report) {
   return true;
 }
 
+PyObject* Module(const char* name) { return PyDict_GetItemString(PyImport_GetModuleDict(), name); }
+
 }  // namespace
 
-Report RunProgram(const Program& program) {
-  Report report;
-  if (!Evaluate(program, report)) {
-    report.value = nullptr;
-    ReportRaised(program, report);
+Report RunProgram(PyObject* prepare, PyObject* text) {
+  PyObject* prepared = PyObject_CallFunctionObjArgs(prepare, text, nullptr);
+  Py_DecRef(text);
+  Program program;
+  if (!prepared) return ReportRaised(program);
+  PyObject** const parts[] = {&program.code, &program.last, &program.scope, &program.ends,
+                              &program.error, &program.raise};
+  for (Py_ssize_t i = 0; i < 6; ++i) *parts[i] = PyTuple_GetItem(prepared, i);
+  if (!IsNone(program.error)) {
+    const Ref type(Attribute(program.error, "__class__"));
+    const Ref trace(Attribute(program.error, "__traceback__"));
+    return ReportError(type.get(), program.error, trace.get(), program);
   }
-  return report;
+  Report report;
+  if (Evaluate(program, report)) return report;
+  return ReportRaised(program);
 }
 
-Report ReportFailure(PyObject* error, const Program& program) {
-  Report report;
-  const Ref type(Attribute(error, "__class__")), trace(Attribute(error, "__traceback__"));
-  ReportError(type.get(), error, trace.get(), program, report);
-  return report;
-}
+Report TellError() { return ReportRaised({}); }
 
 void FinishThreads() {
-  PyObject* threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
-  if (threading) Py_DecRef(PyObject_CallMethod(threading, "_shutdown", nullptr));
+  if (PyObject* threading = Module("threading")) {
+    Py_DecRef(PyObject_CallMethod(threading, "_shutdown", nullptr));
+  }
+  if (PyObject* exits = Module("atexit")) {
+    Py_DecRef(PyObject_CallMethod(exits, "_run_exitfuncs", nullptr));
+  }
   PyErr_Clear();
 }
 
 void FlushOutput() {
   Flush(PySys_GetObject("stdout"));
   Flush(PySys_GetObject("__stdout__"));
-}
-
-void RememberDescriptors() {
-  for (int fd = 0; fd < 3; ++fd) ::fstat(fd, &standard[fd]);
-}
-
-bool MayBeKept() {
-  for (int fd = 0; fd < 3; ++fd) {
-    struct stat now {};
-    if (::fstat(fd, &now) != 0 || now.st_dev != standard[fd].st_dev ||
-        now.st_ino != standard[fd].st_ino) {
-      return false;
-    }
-  }
-  for (int kind : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {
-    itimerval timer{};
-    ::getitimer(static_cast<__itimer_which_t>(kind), &timer);
-    if (timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0) return false;
-  }
-  for (int fd = 3; fd < kResultFd; ++fd) {
-    if (::fcntl(fd, F_GETFD) >= 0) return false;
-  }
-  return PyThreadState_Next(PyInterpreterState_ThreadHead(PyInterpreterState_Get())) == nullptr;
-}
-
-void FreezeObjects() {
-  PyObject* gc = PyDict_GetItemString(PyImport_GetModuleDict(), "gc");
-  if (gc) Py_DecRef(PyObject_CallMethod(gc, "freeze", nullptr));
-  PyErr_Clear();
-}
-
-RandomState::RandomState()
-    : module_(PyDict_GetItemString(PyImport_GetModuleDict(), "random")),
-      state_(module_ ? PyObject_CallMethod(module_, "getstate", nullptr) : nullptr) {
-  PyErr_Clear();
-}
-
-void RandomState::Restore() {
-  if (state_) Py_DecRef(PyObject_CallMethod(module_, "setstate", "(O)", state_));
-  PyErr_Clear();
+  std::fflush(nullptr);
 }
 
 }  // namespace gradus::cage

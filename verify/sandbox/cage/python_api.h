@@ -11,20 +11,34 @@ struct _object;
 typedef struct _object PyObject;
 typedef std::ptrdiff_t Py_ssize_t;
 
+void Py_Initialize();
+PyObject* PyRun_StringFlags(const char* text, int start, PyObject* globals, PyObject* locals,
+                            void* flags);
+PyObject* PyImport_ImportModule(const char* name);
+
 void PyOS_BeforeFork();
 void PyOS_AfterFork_Parent();
 void PyOS_AfterFork_Child();
 
 void Py_DecRef(PyObject*);
-PyObject* PyEval_EvalCode(PyObject* code, PyObject* globals, PyObject* locals);
+PyObject* PyFunction_New(PyObject* code, PyObject* globals);
+PyObject* PyObject_CallFunctionObjArgs(PyObject* callable, ...);  // Ends with nullptr.
 PyObject* PyObject_GetAttrString(PyObject*, const char* name);
 PyObject* PyObject_CallMethod(PyObject*, const char* name, const char* format, ...);
 PyObject* PyObject_Repr(PyObject*);
 PyObject* PyObject_Str(PyObject*);
 PyObject* PyUnicode_AsEncodedString(PyObject*, const char* encoding, const char* errors);
 int PyUnicode_CompareWithASCIIString(PyObject*, const char*);
+PyObject* PyUnicode_FromString(const char* utf8);
+const char* PyUnicode_AsUTF8AndSize(PyObject*, Py_ssize_t* size);
+PyObject* PyBytes_FromStringAndSize(const char* bytes, Py_ssize_t size);
 int PyBytes_AsStringAndSize(PyObject*, char** text, Py_ssize_t* size);
 long PyLong_AsLong(PyObject*);
+PyObject* PyTuple_GetItem(PyObject*, Py_ssize_t index);  // Borrowed.
+PyObject* PyList_New(Py_ssize_t size);
+int PyList_Append(PyObject* list, PyObject* item);
+PyObject* PyDict_New();
+int PyDict_SetItemString(PyObject*, const char* name, PyObject* value);
 void PyDict_Clear(PyObject*);
 PyObject* PyDict_GetItemString(PyObject*, const char* name);  // Borrowed.
 PyObject* PyImport_GetModuleDict();                           // Borrowed.
@@ -38,11 +52,5 @@ extern PyObject* PyExc_SystemExit;
 extern PyObject* PyExc_MemoryError;
 extern PyObject* PyExc_SyntaxError;
 extern PyObject _Py_NoneStruct;
-
-struct _ts;
-struct _is;
-_is* PyInterpreterState_Get();
-_ts* PyInterpreterState_ThreadHead(_is*);
-_ts* PyThreadState_Next(_ts*);
 
 }  // extern "C"

@@ -17,14 +17,12 @@
 #include "verify/sandbox/cage/levels.h"
 #include "verify/sandbox/cage/orphans.h"
 #include "verify/sandbox/cage/python_api.h"
-#include "verify/sandbox/cage/report.h"
-#include "verify/sandbox/cage/signals.h"
 
 namespace gradus::cage {
 namespace {
 
 constexpr int kMaxChildren = 256;
-constexpr int kJobFds = 4;
+constexpr int kJobFds = 2;
 
 struct Child {
   pid_t pid = 0;
@@ -33,8 +31,6 @@ struct Child {
 
 struct Server {
   const Bars& bars;
-  int control;
-  bool kept;
   Child children[kMaxChildren];
 };
 
@@ -77,7 +73,7 @@ void Reap(Server& server) {
     ended.cpu_us =
         static_cast<std::uint64_t>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000u +
         static_cast<std::uint64_t>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-    if (::write(server.control, &ended, sizeof ended) != sizeof ended) Leave(server);
+    if (::write(kControlFd, &ended, sizeof ended) != sizeof ended) Leave(server);
   }
 }
 
@@ -90,42 +86,17 @@ bool Receive(const Server& server, Request* request, JobFds* fds) {
   message.msg_iovlen = 1;
   message.msg_control = space;
   message.msg_controllen = sizeof space;
-  const long size = ::syscall(SYS_recvmsg, server.control, &message, MSG_CMSG_CLOEXEC, 0, 0,
-                              server.bars.setup.magic);
+  const ssize_t size = ::recvmsg(kControlFd, &message, MSG_CMSG_CLOEXEC);
   if (size < 0 && (errno == EINTR || errno == EAGAIN)) return false;
-  if (size != static_cast<long>(sizeof *request)) Leave(server);
-  int values[kJobFds] = {-1, -1, -1, -1};
+  if (size != static_cast<ssize_t>(sizeof *request)) Leave(server);
+  int values[kJobFds] = {-1, -1};
   const cmsghdr* rights = CMSG_FIRSTHDR(&message);
   if (rights && rights->cmsg_type == SCM_RIGHTS) {
     const std::size_t bytes = rights->cmsg_len - CMSG_LEN(0);
     std::memcpy(values, CMSG_DATA(rights), bytes < sizeof values ? bytes : sizeof values);
   }
-  *fds = {values[0], values[1], values[2], values[3]};
+  *fds = {values[0], values[1]};
   return true;
-}
-
-void CloseFds(const JobFds& fds) {
-  for (int fd : {fds.program, fds.output, fds.result, fds.control}) {
-    if (fd >= 0) ::close(fd);
-  }
-}
-
-void BecomeJob(const Server& server, const Request& request, const JobFds& fds) {
-  char text[512];
-  Reason reason(text, sizeof text);
-  const bool confined = server.kept ? LockDownAgain(server.bars, request, fds, reason)
-                                    : LockDown(server.bars, request, fds, reason);
-  if (!confined) {
-    // It does not run. Where the pipe is depends on how far it came.
-    Report report;
-    report.status = Status::kSandbox;
-    report.error = text;
-    report.error_size = std::strlen(text);
-    Send(::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : fds.result, request.nonce, report);
-    ::_exit(0);
-  }
-  if (server.bars.level >= 2) EndBySignals(request);
-  PyOS_AfterFork_Child();
 }
 
 // True in the child.
@@ -137,14 +108,13 @@ bool StartJob(Server& server, const Request& request, const JobFds& fds) {
   long pid = -1;
   if (free_place) {
     PyOS_BeforeFork();
-    pid = ForkProcess(server.bars.level >= 2 && !server.kept, server.bars.setup.magic);
-    if (pid == 0) {
-      BecomeJob(server, request, fds);
-      return true;
-    }
+    pid = ForkProcess();
+    if (pid == 0) return true;
     PyOS_AfterFork_Parent();
   }
-  CloseFds(fds);
+  for (int fd : {fds.program, fds.output}) {
+    if (fd >= 0) ::close(fd);
+  }
   if (pid < 0) Leave(server);  // The supervisor starts the slot afresh.
   *free_place = {static_cast<pid_t>(pid), request.id};
   return false;
@@ -158,16 +128,15 @@ void KillById(const Server& server, std::uint64_t id) {
 
 }  // namespace
 
-Request Serve(const Bars& bars, int control, bool kept) {
-  Server server{bars, control, kept, {}};
+Request Serve(const Bars& bars, JobFds& fds) {
+  Server server{bars, {}};
   sigset_t waiting;
   BlockSignals(OnSignal, &waiting);
   for (;;) {
     Reap(server);
-    pollfd ready{control, POLLIN, 0};
+    pollfd ready{kControlFd, POLLIN, 0};
     if (::ppoll(&ready, 1, nullptr, &waiting) < 0) continue;  // A child ended, or we are asked to.
     Request request;
-    JobFds fds;
     if (!Receive(server, &request, &fds)) continue;
     if (request.kind == 'K') {
       KillById(server, request.id);

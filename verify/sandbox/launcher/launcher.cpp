@@ -43,26 +43,21 @@ void Tell(const char* first, const char* text) {
 [[noreturn]] void BeInit(const Bars& bars, char** command, int report) {
   char why[kReasonBytes];
   Reason reason(why, sizeof why);
-  ::close(kControlFd);
-  Request limits;
-  limits.memory_bytes = bars.setup.memory_bytes;
-  limits.cpu_s = UINT_MAX;
-  limits.keep = bars.level >= 2;
+  ::dup2(report, kControlFd);
   pid_t program = -1;
-  if (LockDown(bars, limits, {-1, -1, report, -1}, reason)) {
+  if (LockDown(bars, {bars.setup.memory_bytes, UINT_MAX, bars.level >= 2}, reason)) {
     program = ::fork();
     if (program == 0) {
-      ::fcntl(kResultFd, F_SETFD, FD_CLOEXEC);
+      ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
       ::execve(command[0], command, environ);
     }
     if (program <= 0) reason.Failed(command[0]);
   }
-  const int told = ::fcntl(kResultFd, F_GETFD) >= 0 ? kResultFd : report;
   if (program <= 0) {
-    (void)!::write(told, why, std::strlen(why));
+    (void)!::write(kControlFd, why, std::strlen(why));
     ::_exit(127);
   }
-  for (int fd : {0, 1, 2, told}) ::close(fd);
+  for (int fd : {0, 1, 2, kControlFd}) ::close(fd);
   for (;;) {
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, 0);
@@ -98,7 +93,7 @@ int Launch(Bars& bars, char** command) {
   BlockSignals(OnSignal, &waiting);
   int report[2];
   if (::pipe2(report, O_CLOEXEC) != 0) return 1;
-  const long init = ForkProcess(bars.level >= 2, 0);
+  const long init = ForkProcess();
   if (init == 0) BeInit(bars, command, report[1]);
   ::close(report[1]);
   for (int fd : {0, 1, 2}) ::close(fd);
@@ -129,7 +124,10 @@ int Main(int count, char** arguments) {
   ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
   ::close(kSetupFd);
   ::close(kLibraryFd);
-  roots.Add(arguments[1]);
+  if (!roots.Add(arguments[1])) {
+    Tell("E", "too many folders are to be read");
+    return 1;
+  }
   const int level = EnterBestLevel(bars, roots, reason);
   if (level < 0) {
     Tell("E", why);
