@@ -1,10 +1,9 @@
 # Tests compare bits, so they see no GPU; scripts/check_gpu.sh runs those that want one.
-# gradus_test(FOLDER DEPENDS... [EXCEPT SUBFOLDERS...] [NEEDS THINGS...]
-# [PARSED_ONCE HEADERS...]): one doctest program of all *_test.cpp below
+# gradus_test(FOLDER DEPENDS... [EXCEPT SUBFOLDERS...] [NEEDS THINGS...]): one doctest program of all *_test.cpp below
 # tests/FOLDER, one CTest entry named like the folder. EXCEPT names subfolders that have a program of their own. Tests of
 # the suite "needs THING" are an entry of their own, NAME_THING, which counts as skipped where all of them said so.
 function(gradus_test folder)
-  cmake_parse_arguments(A "" "" "EXCEPT;NEEDS;PARSED_ONCE" ${ARGN})
+  cmake_parse_arguments(A "" "" "EXCEPT;NEEDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cpp)
   foreach(subfolder ${A_EXCEPT})
     list(FILTER sources EXCLUDE REGEX "/${folder}/${subfolder}/")
@@ -15,7 +14,7 @@ function(gradus_test folder)
   string(REPLACE "/" "_" name ${folder})
   add_executable(test_${name} ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/main.cpp)
   target_link_libraries(test_${name} PRIVATE ${A_UNPARSED_ARGUMENTS})
-  gradus_precompile(test_${name} <doctest/doctest.h> <fmt/format.h> <nlohmann/json.hpp> ${A_PARSED_ONCE})
+  gradus_precompile(test_${name} <doctest/doctest.h> <fmt/format.h> <nlohmann/json.hpp>)
   # It defines doctest's own main, which a header parsed before it cannot.
   set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   target_compile_definitions(test_${name} PRIVATE

@@ -144,9 +144,8 @@ Json Trees(Bench& bench, int count) {
   for (int i = 0; i < count; ++i) {
     for (const auto& level : Tree(static_cast<Seed>(i))) seconds += bench.Check(level);
   }
-  return {{"wide", kWide},
-          {"deep", kDeep},
-          {"steps_per_s", Rounded(count * kWide * kDeep / seconds)}};
+  return {
+      {"wide", kWide}, {"deep", kDeep}, {"steps_per_s", Rounded(count * kWide * kDeep / seconds)}};
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ void AddSandbox(CLI::App& bench, int& exit_code) {
   };
   auto arguments = std::make_shared<Arguments>();
   auto* command = bench.add_subcommand(
-      "sandbox", "Programs per second, isolated and not, and sibling steps against re-execution");
+      "sandbox", "Programs per second, isolated and not, and the steps of a search");
   command->add_option("--slots", arguments->execution.slots, "Warm interpreters")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -198,7 +198,8 @@ Finding Sandbox(const Isolation& isolation) {
   } else if (isolation.level == 1) {
     finding.health = Health::kNote;
     finding.advice =
-        "prefixes are not kept between sibling steps below L2: allow user name spaces to programs";
+        "no empty root and no network of their own for programs: allow user name spaces, or run as "
+        "root";
   }
   return finding;
 }

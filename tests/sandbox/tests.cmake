@@ -1,5 +1,11 @@
-# The hostile programs, once, at the best level of this machine; alone, since it watches the host.
+# The hostile programs, once at the best level of this machine, at L1, and at L0, which must be seen to hold nothing; alone,
+# since they watch the host.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-add_test(NAME sandbox_attacks COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/attack_runner.py
-         $<TARGET_FILE:gradus> --passes 1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-set_tests_properties(sandbox_attacks PROPERTIES RUN_SERIAL TRUE TIMEOUT 900)
+function(gradus_attacks name)
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/sandbox/attack_runner.py
+           $<TARGET_FILE:gradus> --passes 1 ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE TIMEOUT 900 SKIP_REGULAR_EXPRESSION "can be chosen by root only")
+endfunction()
+gradus_attacks(sandbox_attacks)
+gradus_attacks(sandbox_attacks_L1 --level L1)
+gradus_attacks(sandbox_attacks_L0 --level L0 --user 23456 --expect-violations)

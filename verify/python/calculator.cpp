@@ -36,8 +36,7 @@ std::string TextOf(const Program& program) {
 
 }  // namespace
 
-Calculator::Calculator(asio::io_context& io, int level)
-    : io_(io), socket_(io), timer_(io) {
+Calculator::Calculator(asio::io_context& io, int level) : io_(io), socket_(io), timer_(io) {
   ZygoteOptions options;
   options.levels = 1u << level;
   options.uid = user_.uid();

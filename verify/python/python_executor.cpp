@@ -75,7 +75,10 @@ ExecResult PythonExecutor::Infrastructure(const std::string& reason) const {
 }
 
 PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& options)
-    : io_(io), options_(options), held_up_(io), calculators_left_(options.calculator ? kMostCalculators : 0) {
+    : io_(io),
+      options_(options),
+      held_up_(io),
+      calculators_left_(options.calculator ? kMostCalculators : 0) {
   Require(options.slots > 0, "an executor needs a slot");
   CheckLevel(options.level);
   for (int i = 0; i < options.slots; ++i) {
@@ -90,8 +93,7 @@ PythonExecutor::PythonExecutor(asio::io_context& io, const ExecutorOptions& opti
 }
 
 std::shared_ptr<PythonSlot> PythonExecutor::MakeSlot(unsigned levels) {
-  return std::make_shared<PythonSlot>(
-      io_, SlotOptions{options_.preload, levels});
+  return std::make_shared<PythonSlot>(io_, SlotOptions{options_.preload, levels});
 }
 
 PythonSlot::Events PythonExecutor::EventsOfSlot() {
@@ -126,8 +128,8 @@ void PythonExecutor::Step(Program program, const ExecLimits& limits,
   calculator_->Run(program, std::move(answer));
 }
 
-// Whether the calculator takes it. It is started by the first program that wants it, since those who
-// only check never need one, and while it starts programs have processes of their own.
+// Whether the calculator takes it. It is started by the first program that wants it, since those
+// who only check never need one, and while it starts programs have processes of their own.
 bool PythonExecutor::Calculates(const Program& program) try {
   if (!Calculator::MayRun(program)) return false;
   if (calculator_ && calculator_->broken()) calculator_.reset();

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kStartSeconds = 120;  // Imports from a cold network file system take long.
 constexpr int kStartAttempts = 3;
-constexpr int kGroupMib = 1024;     // Of a slot beyond its programs' own limit: the interpreter.
+constexpr int kGroupMib = 1024;  // Of a slot beyond its programs' own limit: the interpreter.
 
 }  // namespace
 
@@ -131,7 +131,7 @@ void PythonSlot::InterpreterGone() {
   if (busy) {
     ++serial_;
     process_->Close();
-      if (judged) result = Judge(EndOf(0, 0));
+    if (judged) result = Judge(EndOf(0, 0));
   }
   PythonJob job = std::move(job_);
   if (state_ == State::kStarting) ++failed_starts_;

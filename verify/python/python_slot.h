@@ -80,7 +80,7 @@ class PythonSlot : public std::enable_shared_from_this<PythonSlot> {
   Events events_;
   State state_ = State::kStarting;
   int failed_starts_ = 0;
-  int level_ = -1;                   // Until the interpreter was warm once.
+  int level_ = -1;  // Until the interpreter was warm once.
   JobUser user_;
   std::string no_group_;             // Why there is no control group.
   std::optional<SlotCgroup> group_;  // Outlives the interpreter.

@@ -1,5 +1,9 @@
 #include "verify/python/python_verifier.h"
 
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/thread_pool.hpp>
 #include <atomic>
 #include <map>
 #include <utility>
@@ -67,7 +71,11 @@ Report ReportOf(ExecResult result) {
 class PythonVerifier final : public Verifier {
  public:
   PythonVerifier(asio::io_context& io, const ExecutorOptions& options, GraderMode mode)
-      : mode_(mode), executor_(MakePythonExecutor(io, options)) {}
+      : io_(io), mode_(mode), executor_(MakePythonExecutor(io, options)) {}
+  ~PythonVerifier() override {
+    *alive_ = false;
+    grading_.join();
+  }
 
   void Step(State state, const ExecLimits& limits, std::function<void(Report)> done) override {
     executor_.Step(
@@ -108,12 +116,26 @@ class PythonVerifier final : public Verifier {
     if (report.end != End::kFine && report.end != End::kRejected) {
       return tell({Verdict::kUnverifiable, report.outcome});
     }
-    GradeWithAlgebra(executor_, GoldOf(wanted->expected), answer, {mode_, {}},
-                     [report = std::move(report), done](Judgement judgement) {
-                       done({report, std::move(judgement)});
-                     });
+    Grade(wanted->expected, answer, [report = std::move(report), done](Judgement judgement) {
+      done({report, std::move(judgement)});
+    });
   }
 
+  // Off the loop, which serves programs meanwhile: some answers take milliseconds to compare.
+  void Grade(const std::string& expected, const std::string& answer,
+             std::function<void(Judgement)> done) {
+    asio::post(grading_, [this, expected, answer, alive = alive_, done = std::move(done),
+                          work = asio::make_work_guard(io_)]() mutable {
+      NativeGrade grade = GradeNatively(GoldOf(expected), answer, {mode_, {}});
+      asio::post(io_, [this, alive, done = std::move(done), grade = std::move(grade)]() mutable {
+        if (!*alive) return;
+        if (grade.program.empty()) return done(std::move(grade.judgement));
+        DecideByAlgebra(executor_, std::move(grade.program), std::move(done));
+      });
+    });
+  }
+
+  // On the grading thread.
   const GoldAnswer& GoldOf(const std::string& expected) {
     const auto known = golds_.find(expected);
     if (known != golds_.end()) return known->second;
@@ -121,9 +143,12 @@ class PythonVerifier final : public Verifier {
     return golds_.emplace(expected, ReadGold(expected)).first->second;
   }
 
+  asio::io_context& io_;
   const GraderMode mode_;
   std::map<std::string, GoldAnswer> golds_;
   CountedExecutor executor_;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  asio::thread_pool grading_{1};
 };
 
 }  // namespace

@@ -41,36 +41,20 @@ constexpr const char* kFiles[] = {
     "faccessat2",  "readlink", "readlinkat", "getcwd",    "chdir", "fchdir", "getdents",
     "getdents64",  "umask",    "pipe",       "pipe2",     "fsync", "statfs", "fstatfs"};
 constexpr const char* kWaiting[] = {
-    "select",        "pselect6",        "poll",       "ppoll",       "epoll_create",
-    "epoll_create1", "epoll_ctl",       "epoll_wait", "epoll_pwait", "eventfd2",
-    "nanosleep",     "clock_nanosleep", "restart_syscall",
-    "pause",         "wait4",           "waitid",     "sched_yield"};
+    "select",          "pselect6",   "poll",        "ppoll",    "epoll_create", "epoll_create1",
+    "epoll_ctl",       "epoll_wait", "epoll_pwait", "eventfd2", "nanosleep",    "clock_nanosleep",
+    "restart_syscall", "pause",      "wait4",       "waitid",   "sched_yield"};
 constexpr const char* kSignals[] = {
     "rt_sigaction",  "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait",
     "rt_sigsuspend", "sigaltstack",    "alarm",        "setitimer",     "getitimer"};
 constexpr const char* kThreads[] = {"set_robust_list", "set_tid_address", "rseq",  "exit",
                                     "exit_group",      "arch_prctl",      "gettid"};
-constexpr const char* kInformation[] = {"getpid",
-                                        "getppid",
-                                        "getuid",
-                                        "geteuid",
-                                        "getgid",
-                                        "getegid",
-                                        "getresuid",
-                                        "getresgid",
-                                        "getgroups",
-                                        "getpgrp",
-                                        "sysinfo",
-                                        "getrandom",
-                                        "times",
-                                        "getrusage",
-                                        "getrlimit",
-                                        "getcpu",
-                                        "sched_getaffinity",
-                                        "clock_gettime",
-                                        "clock_getres",
-                                        "gettimeofday",
-                                        "time"};
+constexpr const char* kInformation[] = {
+    "getpid",  "getppid",           "getuid",        "geteuid",      "getgid",
+    "getegid", "getresuid",         "getresgid",     "getgroups",    "getpgrp",
+    "sysinfo", "getrandom",         "times",         "getrusage",    "getrlimit",
+    "getcpu",  "sched_getaffinity", "clock_gettime", "clock_getres", "gettimeofday",
+    "time"};
 
 // For programs of any kind, which may start others: nothing here leaves the family of processes.
 constexpr const char* kFamily[] = {"execve",

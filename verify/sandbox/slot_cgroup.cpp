@@ -92,14 +92,37 @@ bool MakeFolder(const fs::path& folder, std::string& why) {
   return false;
 }
 
+// Where this job's processes go: a group of version 2 that has processes hands no controller down.
+constexpr const char* kLeaf = "gradus-leaf";
+
+bool HandDown(const fs::path& own) {
+  return Write(own / "cgroup.subtree_control", "+memory +pids");
+}
+
+// Moves what lives in the group, this process and others of its job, into one below it.
+bool MoveToLeaf(const fs::path& own) {
+  std::error_code ignored;
+  fs::create_directory(own / kLeaf, ignored);
+  std::istringstream processes(Read(own / "cgroup.procs"));
+  bool moved = true;
+  // One that has ended meanwhile need not go.
+  for (long pid; processes >> pid;) {
+    moved = (Write(own / kLeaf / "cgroup.procs", std::to_string(pid)) ||
+             ::kill(static_cast<pid_t>(pid), 0) != 0) &&
+            moved;
+  }
+  return moved;
+}
+
 }  // namespace
 
 bool SlotCgroup::MakeVersion2(std::string& why) {
-  const fs::path own = OwnFolder("");
+  fs::path own = OwnFolder("");
   if (own.empty()) {
     why = "no control groups of version 2";
     return false;
   }
+  if (own.filename() == kLeaf) own = own.parent_path();
   const std::string controllers = " " + Read(own / "cgroup.controllers");
   if (controllers.find(" memory") == std::string::npos ||
       controllers.find(" pids") == std::string::npos) {
@@ -109,8 +132,8 @@ bool SlotCgroup::MakeVersion2(std::string& why) {
   const std::string enabled = " " + Read(own / "cgroup.subtree_control");
   if ((enabled.find(" memory") == std::string::npos ||
        enabled.find(" pids") == std::string::npos) &&
-      !Write(own / "cgroup.subtree_control", "+memory +pids")) {
-    why = own.string() + " does not hand its controllers down (not delegated, or processes in it)";
+      !HandDown(own) && !(MoveToLeaf(own) && HandDown(own))) {
+    why = own.string() + " does not hand its controllers down (not delegated)";
     return false;
   }
   const fs::path folder = own / FreshName();

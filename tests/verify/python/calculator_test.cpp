@@ -234,11 +234,12 @@ TEST_CASE("The calculator refuses whatever is not straight-line arithmetic of bo
 TEST_CASE("A step that prints much leaves the calculator as it was") {
   Bench quick(1, {}, "auto", true);
   std::string prints = "x = 9**60\nx = x**17\n";
-  for (int i = 0; i < 30; ++i) prints += "print(" + std::string(60, 'x').replace(1, 59, [] {
-    std::string more;
-    for (int k = 0; k < 29; ++k) more += ",x";
-    return more;
-  }()) + ")\n";
+  for (int i = 0; i < 30; ++i)
+    prints += "print(" + std::string(60, 'x').replace(1, 59, [] {
+      std::string more;
+      for (int k = 0; k < 29; ++k) more += ",x";
+      return more;
+    }()) + ")\n";
   ExecLimits limits = Limits(10);
   limits.out_kb = 4096;
   const ExecResult much = quick.Step({prints}, {}, limits);

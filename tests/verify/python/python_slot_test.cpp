@@ -1,5 +1,5 @@
-// What a program must not do to its neighbours, its interpreter or its parent; and that a step gives
-// what the whole program gives.
+// What a program must not do to its neighbours, its interpreter or its parent; and that a step
+// gives what the whole program gives.
 #include "verify/python/python_slot.h"
 
 #include <doctest/doctest.h>
@@ -99,8 +99,7 @@ TEST_CASE("A program that kills its interpreter is tried twice and then given up
   const auto killer = bench.Run(parent + "os.kill(parent, 9)\ntime.sleep(100)");
   CHECK(killer.outcome == Outcome::kSandboxError);
   CHECK(bench.Run("print('pong')").output == "pong\n");
-  const auto stopper =
-      bench.Run(parent + "os.kill(parent, 19)\ntime.sleep(100)", Limits(0.3));
+  const auto stopper = bench.Run(parent + "os.kill(parent, 19)\ntime.sleep(100)", Limits(0.3));
   CHECK(stopper.outcome == Outcome::kWallTimeout);
   CHECK(bench.Run("print('pong')").output == "pong\n");
 }
@@ -221,8 +220,8 @@ TEST_CASE("A whole tree of steps gives the same in any order") {
 
 TEST_CASE("A step that never ends is ended, and the next one runs") {
   Bench bench;
-  const auto endless =
-      bench.Step({"x = 1\nprint('p')", "print('on')\nimport time\ntime.sleep(60)"}, {}, Limits(0.5));
+  const auto endless = bench.Step({"x = 1\nprint('p')", "print('on')\nimport time\ntime.sleep(60)"},
+                                  {}, Limits(0.5));
   CHECK(endless.outcome == Outcome::kWallTimeout);
   CHECK(endless.output == "p\non\n");
   CHECK(endless.wall_s < 1.0);

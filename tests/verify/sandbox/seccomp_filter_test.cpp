@@ -306,8 +306,8 @@ TEST_CASE("A call of another architecture ends a process behind the filter") {
   REQUIRE(WIFSIGNALED(old));
   // A kernel without 32-bit calls does not come as far as the filter.
   CHECK((WTERMSIG(old) == SIGSYS || WTERMSIG(old) == SIGSEGV));
-  const int x32 = RunBehind(
-      false, [] { return ErrnoOf(::syscall(0x40000000 | SYS_getpid)) == 0 ? 0 : 1; });
+  const int x32 =
+      RunBehind(false, [] { return ErrnoOf(::syscall(0x40000000 | SYS_getpid)) == 0 ? 0 : 1; });
   CHECK_FALSE((WIFEXITED(x32) && WEXITSTATUS(x32) == 0));
 }
 #endif

@@ -4,10 +4,10 @@
 
 // What the supervisor and the warm interpreter agree on. The cage is a small library without any
 // dependency that is loaded before the interpreter's own libraries and takes the place of its main
-// function: it warms the interpreter (zygote.py), confines it once (namespaces, file system, control
-// group), then forks one child per job and confines that child for good (limits, user, Landlock,
-// seccomp) before it runs any of its program. The launcher (sandbox/launcher) does the same for one
-// program of another kind, by the same functions. Plain C values only.
+// function: it warms the interpreter (zygote.py), confines it once (namespaces, file system,
+// control group), then forks one child per job and confines that child for good (limits, user,
+// Landlock, seccomp) before it runs any of its program. The launcher (sandbox/launcher) does the
+// same for one program of another kind, by the same functions. Plain C values only.
 
 namespace gradus::cage {
 
@@ -27,11 +27,11 @@ inline constexpr std::uint32_t kSelfPid = 0x5E1F91D0;
 
 struct Setup {
   std::uint32_t size = sizeof(Setup);
-  std::uint32_t levels = 0;       // Bit n: level n may be used; the highest that works is.
-  std::uint32_t uid = 0;          // Of the jobs, when the supervisor is root.
-  std::uint32_t tasks = 0;        // Limit of processes and threads.
-  std::uint32_t open_files = 64;  // Limit of descriptors of a process.
-  std::uint32_t may_execute = 0;  // 1: programs of the readable folders may be started.
+  std::uint32_t levels = 0;        // Bit n: level n may be used; the highest that works is.
+  std::uint32_t uid = 0;           // Of the jobs, when the supervisor is root.
+  std::uint32_t tasks = 0;         // Limit of processes and threads.
+  std::uint32_t open_files = 64;   // Limit of descriptors of a process.
+  std::uint32_t may_execute = 0;   // 1: programs of the readable folders may be started.
   std::uint64_t memory_bytes = 0;  // Address space of a process that the launcher starts.
   std::uint32_t filter_at[kFilters] = {}, filter_instructions[kFilters] = {};
   char group_files[kGroupFiles][512] = {};  // cgroup.procs to join for L3; "" when there is none.

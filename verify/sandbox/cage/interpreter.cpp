@@ -1,5 +1,5 @@
-// The main function of a warm interpreter: warm, confine, serve, and in the process of a job run its
-// program. No frame of Python is below a program's own, as in a plain interpreter.
+// The main function of a warm interpreter: warm, confine, serve, and in the process of a job run
+// its program. No frame of Python is below a program's own, as in a plain interpreter.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -227,7 +227,8 @@ using StartFunction = int (*)(MainFunction, int, char**, void (*)(), void (*)(),
 }  // namespace
 }  // namespace gradus::cage
 
-// The C library starts each program by this function: here it starts ours in the interpreter's place.
+// The C library starts each program by this function: here it starts ours in the interpreter's
+// place.
 extern "C" __attribute__((visibility("default"))) int __libc_start_main(
     gradus::cage::MainFunction, int count, char** arguments, void (*init)(), void (*finish)(),
     void (*loader_finish)(), void* stack_end) {

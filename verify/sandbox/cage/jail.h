@@ -9,7 +9,8 @@ namespace gradus::cage {
 class Roots {
  public:
   static constexpr int kMax = 128;
-  // Adds each path that exists; those below an added one are skipped. False when there are too many.
+  // Adds each path that exists; those below an added one are skipped. False when there are too
+  // many.
   bool Add(const char* newline_separated);
   int count() const { return count_; }
   const char* path(int i) const { return paths_[i]; }
@@ -20,9 +21,10 @@ class Roots {
   int count_ = 0;
 };
 
-// Leaves the host: new PID, mount, network, IPC and host-name spaces (in a new user namespace when not
-// privileged), and a read-only root that holds nothing but `roots`. For the whole slot, once; this
-// process itself stays out of the PID name space, of which its next child is the first process.
+// Leaves the host: new PID, mount, network, IPC and host-name spaces (in a new user namespace when
+// not privileged), and a read-only root that holds nothing but `roots`. For the whole slot, once;
+// this process itself stays out of the PID name space, of which its next child is the first
+// process.
 bool EnterJail(const Roots& roots, bool new_user, Reason& reason);
 
 // True when this process may make namespaces without a user namespace.

@@ -157,7 +157,8 @@ bool EndsAtRaise(PyObject* trace, const Program& program) {
     return false;
   }
   const long at = PyLong_AsLong(index.get());
-  return at >= 0 && at < size && instructions[at] == static_cast<char>(PyLong_AsLong(program.raise));
+  return at >= 0 && at < size &&
+         instructions[at] == static_cast<char>(PyLong_AsLong(program.raise));
 }
 
 // Memory ran out: not a class of the program's own, nor an instance that it made itself.
@@ -233,8 +234,8 @@ Report RunProgram(PyObject* prepare, PyObject* text) {
   Py_DecRef(text);
   Program program;
   if (!prepared) return ReportRaised(program);
-  PyObject** const parts[] = {&program.code, &program.last, &program.scope, &program.ends,
-                              &program.error, &program.raise};
+  PyObject** const parts[] = {&program.code, &program.last,  &program.scope,
+                              &program.ends, &program.error, &program.raise};
   for (Py_ssize_t i = 0; i < 6; ++i) *parts[i] = PyTuple_GetItem(prepared, i);
   if (!IsNone(program.error)) {
     const Ref type(Attribute(program.error, "__class__"));

@@ -10,8 +10,7 @@
 namespace gradus::cage {
 
 bool SharedReport::Map() {
-  void* memory =
-      ::mmap(nullptr, kReportBytes, PROT_READ | PROT_WRITE, MAP_SHARED, kReportFd, 0);
+  void* memory = ::mmap(nullptr, kReportBytes, PROT_READ | PROT_WRITE, MAP_SHARED, kReportFd, 0);
   if (memory == MAP_FAILED) return false;
   memory_ = static_cast<char*>(memory);
   return ::close(kReportFd) == 0;

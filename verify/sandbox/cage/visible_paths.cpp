@@ -89,7 +89,7 @@ using namespace gradus::cage;
 extern "C" {
 #pragma GCC visibility push(default)
 
-#define GRADUS_OPEN(name)                     \
+#define GRADUS_OPEN(name)                      \
   int name(const char* path, int flags, ...) { \
     va_list more;                              \
     va_start(more, flags);                     \
@@ -102,9 +102,7 @@ GRADUS_OPEN(open64)
 #undef GRADUS_OPEN
 
 int stat(const char* path, struct stat* info) noexcept { return Look(AT_FDCWD, path, info, 0); }
-int stat64(const char* path, struct stat64* info) noexcept {
-  return Look(AT_FDCWD, path, info, 0);
-}
+int stat64(const char* path, struct stat64* info) noexcept { return Look(AT_FDCWD, path, info, 0); }
 int lstat(const char* path, struct stat* info) noexcept {
   return Look(AT_FDCWD, path, info, AT_SYMLINK_NOFOLLOW);
 }
