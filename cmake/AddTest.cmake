@@ -14,9 +14,6 @@ function(gradus_test folder)
   string(REPLACE "/" "_" name ${folder})
   add_executable(test_${name} ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/main.cpp)
   target_link_libraries(test_${name} PRIVATE ${A_UNPARSED_ARGUMENTS})
-  gradus_precompile(test_${name} <doctest/doctest.h> <fmt/format.h> <nlohmann/json.hpp>)
-  # It defines doctest's own main, which a header parsed before it cannot.
-  set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   target_compile_definitions(test_${name} PRIVATE
     GRADUS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GRADUS_BINARY="$<TARGET_FILE:gradus>")
   add_test(NAME ${name} COMMAND test_${name} "--test-suite-exclude=needs *" WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

@@ -258,6 +258,36 @@ TEST_CASE("Two slots, and two executors, have users of their own" *
   CHECK(JobUser().uid() == freed);
 }
 
+TEST_CASE("A program that starts all threads it may takes none from another run's" *
+          doctest::test_suite("needs namespaces")) {
+  if (::geteuid() != 0) {
+    MESSAGE("skipped: programs of one user share its limit of threads");
+    return;
+  }
+  Bench hostile(1, {}, "L1"), other(1, {}, "L1");
+  std::string report;
+  hostile.executor->Check({{"import threading, time\nn = 0\ntry:\n  while n < 2000:\n"
+                            "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+                            "    n += 1\nexcept RuntimeError: pass\nprint(n)\ntime.sleep(60)"},
+                           {}},
+                          {2.5, 8, 1 << 20, 64},
+                          [&](ExecResult result) { report = result.output; });
+  int ended = 0;
+  const std::string threads =
+      "import threading\nfound = []\nt = [threading.Thread(target=found.append, args=(i,)) for i in "
+      "range(20)]\n[x.start() for x in t]; [x.join() for x in t]\nprint(sorted(found) == "
+      "list(range(20)))";
+  // Both loops turn until the hostile one has been ended.
+  while (report.empty()) {
+    hostile.io.restart();
+    hostile.io.poll();
+    CHECK(other.Run(threads).output == "True\n");
+    ++ended;
+  }
+  CHECK(std::stoi(report) > 300);
+  CHECK(ended > 3);
+}
+
 TEST_CASE("Allowed steps hold for steps too") {
   Bench bench;
   const std::vector<std::string> allowed = {"x = 1", "y = x * 3", "print(y)"};
