@@ -24,8 +24,9 @@ ROOMS = {
                                       "verify/symbolic_grader"],
     "verify/python": ["schemas/*", "verify/limits", "verify/sandbox", "verify/sandbox/cage"],
     "verify/command": ["schemas/*", "verify/limits", "verify/verifier", "verify/sandbox"],
-    "verify/answers/expression": ["schemas/*"],
-    "verify/answers/reading": ["schemas/*", "verify/answers/expression"],
+    "verify/answers/tokens": ["schemas/*"],
+    "verify/answers/expression": ["schemas/*", "verify/answers/tokens"],
+    "verify/answers/reading": ["schemas/*", "verify/answers/tokens", "verify/answers/expression"],
     "verify/answers": ["schemas/*", "verify/answers/*"],
     "verify/symbolic_grader": ["schemas/*", "verify/answers", "verify/python"],
 
@@ -77,6 +78,8 @@ HOMES = [
     ("yaml-cpp", r"#include <yaml-cpp/", ["schemas/base/"]),
     ("starting processes", r"(?<![\w.>])(fork|vfork|clone|execve?|execvp?e?|posix_spawnp?|system|popen)\(",
      ["verify/", "orchestrator/main.cpp"]),
+    ("Arb and FLINT", r"#include <(acb|arb|arf|mag|flint)", ["verify/answers/expression/"]),
+    ("udunits", r"#include <udunits", ["verify/answers/tokens/"]),
     ("seccomp", r"#include <(seccomp|linux/seccomp)\.h>", ["verify/"]),
 ]
 

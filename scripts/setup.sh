@@ -10,8 +10,8 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 packages=(g++ cmake ninja-build ccache pkg-config python3 python3-venv python3-numpy python3-sympy
           openmpi-bin libopenmpi-dev libhdf5-dev libyaml-cpp-dev libfmt-dev doctest-dev nlohmann-json3-dev
-          libcli11-dev libasio-dev libpcre2-dev libutf8proc-dev libgmp-dev libssl-dev libseccomp-dev libprotobuf-dev
-          protobuf-compiler)
+          libcli11-dev libasio-dev libpcre2-dev libutf8proc-dev libgmp-dev libflint-dev libflint-arb-dev libudunits2-dev
+          libssl-dev libseccomp-dev libprotobuf-dev protobuf-compiler)
 case "${1:-}" in
   '') ;;
   --dev) packages+=(clang-format-14 universal-ctags) ;;

@@ -21,27 +21,10 @@ bool IsAccentCommand(std::string_view command);
 // Commands a text may have escaped twice ("\\frac" for "\frac").
 bool IsCommonCommand(std::string_view command);
 
-// ASCII spelling of the code point at the start of a text, and how many bytes it has; {"", 0} when
-// the text does not start with one of the table. A spelling may be a command: "\pi".
-struct Respelled {
-  std::string_view ascii;
-  std::size_t bytes = 0;
-};
-Respelled RespellUnicode(std::string_view text);
-
 // Canonical name of a function of one or more arguments: "arcsin" -> "asin", "ln" -> "log".
 std::string_view FunctionName(std::string_view word);
 
 // A Greek letter or another name that stands for one symbol: "alpha", "pi", "hbar".
 bool IsSymbolName(std::string_view word);
-
-// Canonical name of a unit: "miles" and "mi" -> "mile".
-std::string_view UnitName(std::string_view word);
-
-// "percent", "pct", "percentage".
-bool IsPercentWord(std::string_view word);
-
-// The digits of a number word, "seven" -> "7".
-std::string_view NumberOfWord(std::string_view word);
 
 }  // namespace gradus

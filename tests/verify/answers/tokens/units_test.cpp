@@ -1,0 +1,68 @@
+#include "verify/answers/tokens/units.h"
+
+#include "tests/verify/answers/grader_table.h"
+
+using namespace gradus;
+
+TEST_CASE("Units are converted exactly, and count only where both sides have one") {
+  const AnswerPair equal[] = {{"100 cm", "1 m"},
+                              {"2 \\text{ km}", "2000 \\text{ m}"},
+                              {"1 \\text{ hour}", "60 minutes"},
+                              {"5 \\text{ kg}", "5000 g"},
+                              {"36 \\text{ km/h}", "10 \\text{ m/s}"},
+                              {"1 \\text{ ft}", "12 inches"},
+                              {"3 ft", "1 yard"},
+                              {"150 minutes", "2 hours 30 minutes"},
+                              {"2.5 hours", "2 hours 30 minutes"},
+                              {"66 inches", "5 feet 6 inches"},
+                              {"1 kg 200 g", "1.2 kg"},
+                              {"5", "5 kg"},
+                              {"5", "5 dollars"},
+                              {"5", "$5"},
+                              {"5 \\text{ dollars}", "\\$5"},
+                              {"500 cents", "\\$5"},
+                              {"€5", "5 euros"},
+                              {"3", "3 pears"},
+                              {"10 \\text{ m}^2", "10 square meters"},
+                              {"10 \\text{ cm}^3", "10 cubic centimeters"},
+                              {"180^\\circ", "\\pi"},
+                              {"45^\\circ", "\\frac{\\pi}{4}"},
+                              {"30", "30^\\circ"},
+                              {"77^\\circ F", "25^\\circ C"},
+                              {"12 years", "12 years old"},
+                              {"60 mph", "60 miles per hour"},
+                              {"9.8 m/s^2", "9.8 \\text{ m/s}^2"},
+                              {"7", "7 N"},
+                              {"20", "20 %"},
+                              {"3 weeks", "21 days"},
+                              {"1 year", "12 months"},
+                              {"0.5 L", "500 mL"},
+                              {"1 dozen", "12"},
+                              {"5 square units", "5"},
+                              {"2 lb", "32 oz"},
+                              {"\\$1{,}000", "1000 dollars"},
+                              {"\\$0.50", "50 cents"},
+                              {"18 \\text{ cubes}", "18"}};
+  const AnswerPair unequal[] = {{"1 \\text{ hour}", "1 minute"},
+                                {"5 kg", "5 g"},
+                                {"2 hours", "2 hours 30 minutes"},
+                                {"30 minutes", "2 hours 30 minutes"},
+                                {"32", "2 hours 30 minutes"},
+                                {"5", "5 feet 6 inches"},
+                                {"6", "5 feet 6 inches"},
+                                {"11", "5 feet 6 inches"},
+                                {"5", "500 cents"},
+                                {"€5", "$5"},
+                                {"5 kg", "5 m"},
+                                {"3 apples", "3 pears"},
+                                {"10 \\text{ cm}^2", "10 \\text{ cm}^3"},
+                                {"45^\\circ", "\\pi"},
+                                {"25^\\circ C", "25^\\circ F"},
+                                {"20", "20 per mille"},
+                                {"1 year", "12 days"},
+                                {"\\$3.50", "\\$3.05"},
+                                {"5", "5\\text{ wrong}"},
+                                {"5", "5\\text{ hundred}"}};
+  CheckAll(equal, "correct");
+  CheckNever(unequal, "correct");
+}
