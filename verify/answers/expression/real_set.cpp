@@ -43,25 +43,25 @@ Member Holds(char op, long double left, long double right) {
   }
 }
 
-Member Contains(const Expr& set, long double x);
+Member Contains(const Expr& set, long double x, Work& work);
 
-Member Fulfils(const Expr& relation, long double x) {
+Member Fulfils(const Expr& relation, long double x, Work& work) {
   const auto name = OnlyVariable(relation);
   if (!name) return {};
   Point point;
-  point.bound = {{*name, x}};
+  point.bound = {{*name, Ball(static_cast<double>(x))}};
   std::optional<long double> left;
   for (std::size_t i = 0; i < relation.parts.size(); ++i) {
     if (i > 0 && relation.name[i - 1] == relation::kIn) {
-      const Member member = Contains(*relation.parts[i], x);
+      const Member member = Contains(*relation.parts[i], x, work);
       if (!member || !*member) return member;
       continue;
     }
-    const SampledValue s = Evaluate(*relation.parts[i], point);
+    const SampledValue s = Evaluate(*relation.parts[i], point, work);
     // Outside of its domain a condition does not hold.
-    if (s.valid && !s.huge && s.value.imag() != 0) return false;
-    if (!s.valid) return {};
-    const long double right = s.value.real();
+    if (s.valid && !arb_contains_zero(s.ball.imag())) return false;
+    if (!s.valid || !(s.ball.IsInfinite() || s.ball.IsSharp(80))) return {};
+    const long double right = s.ball.Middle().real();
     if (i > 0) {
       const Member holds = Holds(relation.name[i - 1], *left, right);
       if (!holds || !*holds) return holds;
@@ -71,7 +71,7 @@ Member Fulfils(const Expr& relation, long double x) {
   return true;
 }
 
-Member Contains(const Expr& set, long double x) {
+Member Contains(const Expr& set, long double x, Work& work) {
   switch (set.kind) {
     case ExprKind::kTuple:  // An open interval, by its context.
     case ExprKind::kInterval: {
@@ -90,7 +90,7 @@ Member Contains(const Expr& set, long double x) {
     case ExprKind::kSet: {
       for (const ExprPtr& part : set.parts) {
         if (part->kind == ExprKind::kRelation || IsSetLike(*part)) {
-          const Member member = Contains(*part, x);
+          const Member member = Contains(*part, x, work);
           if (!member || *member) return member;
           continue;
         }
@@ -103,11 +103,11 @@ Member Contains(const Expr& set, long double x) {
     case ExprKind::kUnion:
     case ExprKind::kIntersection:
     case ExprKind::kDifference: {
-      const Member a = Contains(*set.parts[0], x);
+      const Member a = Contains(*set.parts[0], x, work);
       if (!a || set.parts.size() < 2) return a;
       bool result = *a;
       for (std::size_t i = 1; i < set.parts.size(); ++i) {
-        const Member b = Contains(*set.parts[i], x);
+        const Member b = Contains(*set.parts[i], x, work);
         if (!b) return {};
         if (set.kind == ExprKind::kUnion) result = result || *b;
         if (set.kind == ExprKind::kIntersection) result = result && *b;
@@ -116,7 +116,7 @@ Member Contains(const Expr& set, long double x) {
       return result;
     }
     case ExprKind::kRelation:
-      return Fulfils(set, x);
+      return Fulfils(set, x, work);
     default:
       return {};
   }
@@ -169,11 +169,11 @@ bool HidesPoints(const Expr& expr) {
 
 }  // namespace
 
-Screened ScreenSets(const Expr& a, const Expr& b) {
+Screened ScreenSets(const Expr& a, const Expr& b, Work& work) {
   const std::vector<long double> points = TestPoints(a, b);
   int seen = 0;
   for (const long double x : points) {
-    const Member in_a = Contains(a, x), in_b = Contains(b, x);
+    const Member in_a = Contains(a, x, work), in_b = Contains(b, x, work);
     if (!in_a || !in_b) continue;
     if (*in_a != *in_b) return Screened::kDiffer;
     ++seen;

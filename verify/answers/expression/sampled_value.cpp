@@ -1,16 +1,19 @@
 #include "verify/answers/expression/sampled_value.h"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
+#include <map>
 #include <numeric>
+
+#include "verify/answers/expression/exact.h"
 
 namespace gradus {
 namespace {
 
-constexpr long double kEpsilon = 4 * std::numeric_limits<long double>::epsilon();
-constexpr long double kInfinity = std::numeric_limits<long double>::infinity();
-constexpr int kMaxTerms = 1000;
-constexpr int kMaxSteps = 20000;
+constexpr long kMaxTerms = 1000;
+constexpr long kFunctionCost = 40;  // In additions, at the usual precision.
+constexpr slong kSharpBits = 100;
 
 SampledValue Invalid() {
   SampledValue sample;
@@ -18,46 +21,49 @@ SampledValue Invalid() {
   return sample;
 }
 
-SampledValue Exactly(Complex value) {
-  return {value, kEpsilon * std::abs(value), true, false, false};
-}
-
-SampledValue Huge(bool negative) {
+SampledValue Of(Ball ball) {
   SampledValue sample;
-  sample.value = negative ? -kInfinity : kInfinity;
-  sample.huge = true;
+  sample.ball = std::move(ball);
   return sample;
 }
 
-bool IsReal(const SampledValue& s) { return s.value.imag() == 0; }
-
-// A rounding error must not choose the branch of a root.
-Complex WithoutDust(Complex z) {
-  if (std::abs(z.imag()) < 1e-17L * std::abs(z.real())) return z.real();
-  return z;
+Ball Turned(double size, double angle) {
+  return Ball(size * std::cos(angle), size * std::sin(angle));
 }
 
-SampledValue Checked(SampledValue s) {
-  if (!std::isfinite(s.value.real()) || !std::isfinite(s.value.imag())) return Invalid();
-  s.value = WithoutDust(s.value);
-  return s;
+SampledValue Infinite(bool negative) {
+  SampledValue sample;
+  (negative ? arb_neg_inf : arb_pos_inf)(sample.ball.real());
+  return sample;
 }
 
-bool IsWhole(const SampledValue& s) {
-  return !s.huge && IsReal(s) && std::abs(s.value.real()) < 1e6L &&
-         std::abs(s.value.real() - std::round(s.value.real())) < 1e-12L;
+// The flags of a result are those of everything it was made of.
+SampledValue Joined(SampledValue result, const SampledValue& a, const SampledValue& b) {
+  result.valid = result.valid && a.valid && b.valid;
+  result.left_reals = result.left_reals || a.left_reals || b.left_reals;
+  result.odd_root = result.odd_root || a.odd_root || b.odd_root;
+  const bool known = result.ball.IsFinite() || result.ball.IsInfinite();
+  return result.valid && known ? result : Invalid();
 }
+
+using Function = void (*)(acb_ptr, acb_srcptr, slong);
+const std::map<std::string, Function, std::less<>> kFunctions = {
+    {"sin", acb_sin},   {"cos", acb_cos},   {"tan", acb_tan},   {"cot", acb_cot},
+    {"sec", acb_sec},   {"csc", acb_csc},   {"sinh", acb_sinh}, {"cosh", acb_cosh},
+    {"tanh", acb_tanh}, {"atan", acb_atan}, {"asin", acb_asin}, {"acos", acb_acos},
+    {"log", acb_log},   {"Log", acb_log},
+};
 
 class Evaluator {
  public:
-  explicit Evaluator(Point& point) : point_(point) {}
+  Evaluator(Point& point, Work& work) : point_(point), work_(work) {}
 
   SampledValue Run(const Expr& expr) {
-    if (++steps_ > kMaxSteps) return Invalid();
+    if (!Spend(1)) return Invalid();
     switch (expr.kind) {
       case ExprKind::kNumber:
       case ExprKind::kBased:
-        return Literal(expr.value);
+        return Of(Ball::Of(expr.value, point_.bits));
       case ExprKind::kSymbol:
         return Symbol(expr.name);
       case ExprKind::kAdd:
@@ -65,14 +71,14 @@ class Evaluator {
       case ExprKind::kMul:
         return Product(expr);
       case ExprKind::kPower:
-        return Power(Run(*expr.parts[0]), Run(*expr.parts[1]));
+        return Power(expr);
       case ExprKind::kPercent:
-        return Times(Run(*expr.parts[0]), Exactly(0.01L));
+        return Times(Run(*expr.parts[0]), Of(Ball::Of(mpq_class(1, 100), point_.bits)));
       case ExprKind::kUnit:
         return Run(*expr.parts[0]);
       case ExprKind::kRatio:
         if (expr.parts.size() != 2) return Invalid();
-        return Times(Run(*expr.parts[0]), Power(Run(*expr.parts[1]), Exactly(-1)));
+        return Times(Run(*expr.parts[0]), Inverse(Run(*expr.parts[1])));
       case ExprKind::kCall:
         return Call(expr);
       default:
@@ -81,234 +87,229 @@ class Evaluator {
   }
 
  private:
-  static SampledValue Literal(const mpq_class& value) {
-    // Two doubles hold more digits than the type below has.
-    const double high = value.get_d();
-    if (!std::isfinite(high)) return Huge(value < 0);
-    const mpq_class rest = value - mpq_class(high);
-    const SampledValue s = Exactly(static_cast<long double>(high) + rest.get_d());
-    return s.value == Complex(0) && value != 0 ? Invalid() : s;
+  bool Spend(long additions) {
+    work_.left -= additions * (1 + point_.bits / 512);
+    return work_.left > 0;
   }
 
-  long double Uniform(Seed seed, int part) const {
+  double Uniform(Seed seed, int part) const {
     return UniformFromBits(MixSeed(seed, static_cast<std::uint64_t>(part)));
   }
 
   // A value that follows from a seed, in the domain of the point.
   SampledValue Drawn(Seed seed) const {
-    const long double size = 0.3L + 2.4L * Uniform(seed, 1);
+    const double drawn = point_.least + (point_.most - point_.least) * Uniform(seed, 1);
+    const double size = point_.whole ? std::ceil(drawn) : drawn;
     switch (point_.domain) {
       case Point::Domain::kPositive:
-        return Exactly(size);
+        return Of(Ball(size));
+      case Point::Domain::kNegative:
+        return Of(Ball(-size));
       case Point::Domain::kReal:
-        return Exactly(Uniform(seed, 2) < 0.5L ? -size : size);
+        return Of(Ball(Uniform(seed, 2) < 0.5 ? -size : size));
       default:
-        return Exactly(std::polar(size, 6.2L * Uniform(seed, 2) - 3.1L));
+        return Of(Turned(size, 6.2 * Uniform(seed, 2) - 3.1));
     }
   }
 
   SampledValue Symbol(const std::string& name) {
     for (auto it = point_.bound.rbegin(); it != point_.bound.rend(); ++it) {
-      if (it->first == name) return Exactly(it->second);
+      if (it->first == name) return Of(it->second);
     }
-    if (name == "pi") return Exactly(std::acos(-1.0L));
-    if (name == "e") return Exactly(std::exp(1.0L));
-    if (name == "i") return Exactly(Complex(0, 1));
-    if (name == "oo") return Huge(false);
+    SampledValue constant;
+    if (name == "pi") {
+      acb_const_pi(constant.ball.get(), point_.bits);
+      return constant;
+    }
+    if (name == "e") {
+      arb_const_e(constant.ball.real(), point_.bits);
+      return constant;
+    }
+    if (name == "i") return Of(Ball(0, 1));
+    if (name == "oo") return Infinite(false);
     if (name == "zoo" || name == "..." || name == "Reals") return Invalid();
     const Seed seed = MixSeed(point_.seed, std::string_view(name));
-    if (point_.integers.contains(name)) return Exactly(3 + static_cast<int>(4 * Uniform(seed, 1)));
+    if (point_.integers.contains(name)) {
+      const double from = std::floor(point_.least);
+      const double size = std::floor(std::min(point_.most, from + 1000)) - from;
+      return Of(Ball(from + std::floor((size + 1) * Uniform(seed, 1))));
+    }
     return Drawn(seed);
   }
 
   SampledValue Sum(const Expr& expr) {
-    SampledValue total = Exactly(0);
-    for (const ExprPtr& part : expr.parts) total = Plus(total, Run(*part));
+    SampledValue total;
+    for (const ExprPtr& part : expr.parts) {
+      const SampledValue term = Run(*part);
+      if (!term.valid) return Invalid();
+      total = Plus(total, term);
+    }
     return total;
   }
 
   SampledValue Product(const Expr& expr) {
-    SampledValue total = Exactly(1);
-    for (const ExprPtr& part : expr.parts) total = Times(total, Run(*part));
+    SampledValue total = Of(Ball(1));
+    for (const ExprPtr& part : expr.parts) {
+      const SampledValue factor = Run(*part);
+      if (!factor.valid) return Invalid();
+      total = Times(total, factor);
+    }
     return total;
   }
 
-  static SampledValue Flags(SampledValue result, const SampledValue& a, const SampledValue& b) {
-    result.valid = result.valid && a.valid && b.valid;
-    result.left_reals = result.left_reals || a.left_reals || b.left_reals;
-    return result;
+  SampledValue Plus(const SampledValue& a, const SampledValue& b) const {
+    SampledValue sum;
+    acb_add(sum.ball.get(), a.ball.get(), b.ball.get(), point_.bits);
+    return Joined(std::move(sum), a, b);
   }
 
-  static SampledValue Plus(const SampledValue& a, const SampledValue& b) {
-    if (!a.valid || !b.valid) return Invalid();
-    if (a.huge || b.huge) {
-      const bool cancels = a.huge && b.huge && a.value != b.value;
-      if (cancels || !IsReal(a) || !IsReal(b)) return Invalid();
-      return Flags(a.huge ? a : b, a, b);
-    }
-    SampledValue s;
-    s.value = a.value + b.value;
-    s.error = a.error + b.error + kEpsilon * std::max(std::abs(a.value), std::abs(b.value));
-    return Flags(Checked(s), a, b);
+  SampledValue Times(const SampledValue& a, const SampledValue& b) const {
+    SampledValue product;
+    acb_mul(product.ball.get(), a.ball.get(), b.ball.get(), point_.bits);
+    return Joined(std::move(product), a, b);
   }
 
-  static SampledValue Times(const SampledValue& a, const SampledValue& b) {
-    if (!a.valid || !b.valid) return Invalid();
-    if (a.huge || b.huge) {
-      // A huge number times a small one may be anything.
-      const auto grows = [](const SampledValue& s) {
-        return IsReal(s) && std::abs(s.value.real()) > 1e-3L;
-      };
-      if (!grows(a) || !grows(b)) return Invalid();
-      return Flags(Huge((a.value.real() < 0) != (b.value.real() < 0)), a, b);
-    }
-    SampledValue s;
-    s.value = IsReal(a) && IsReal(b) ? Complex(a.value.real() * b.value.real()) : a.value * b.value;
-    s.error =
-        std::abs(a.value) * b.error + std::abs(b.value) * a.error + kEpsilon * std::abs(s.value);
-    return Flags(Checked(s), a, b);
+  SampledValue Inverse(const SampledValue& x) const {
+    if (!x.valid || !x.ball.IsFinite() || x.ball.ContainsZero()) return Invalid();
+    SampledValue inverse;
+    acb_inv(inverse.ball.get(), x.ball.get(), point_.bits);
+    return Joined(std::move(inverse), x, x);
   }
 
-  static SampledValue Power(const SampledValue& base, const SampledValue& exponent) {
+  SampledValue Power(const Expr& expr) {
+    const SampledValue base = Run(*expr.parts[0]), exponent = Run(*expr.parts[1]);
     if (!base.valid || !exponent.valid) return Invalid();
-    if (base.huge || exponent.huge) {
-      const bool grows = IsReal(base) && IsReal(exponent) && base.value.real() > 1.001L &&
-                         exponent.value.real() >= 1;
-      return grows ? Flags(Huge(false), base, exponent) : Invalid();
-    }
-    if (base.value == Complex(0)) {
-      const bool zero = IsReal(exponent) && exponent.value.real() > 0 && base.error == 0;
-      return zero ? Exactly(0) : Invalid();
-    }
-    SampledValue s;
-    const long double e = exponent.value.real();
-    if (IsWhole(exponent) && exponent.error < 1e-12L) {
-      s.value = IntegerPower(base.value, static_cast<long>(std::llround(e)));
-    } else {
-      s.left_reals = IsReal(base) && base.value.real() < 0;
-      s.value = IsReal(base) && IsReal(exponent) && !s.left_reals
-                    ? Complex(std::pow(base.value.real(), e))
-                    : std::exp(exponent.value * std::log(base.value));
-    }
-    const long double size = std::abs(s.value);
-    if (!std::isfinite(size)) {
-      const bool grows = IsReal(base) && base.value.real() > 1 && IsReal(exponent) && e > 0;
-      return grows ? Flags(Huge(false), base, exponent) : Invalid();
-    }
-    if (size == 0) return Invalid();  // Too small to be told from nothing.
-    s.error = size * (std::abs(exponent.value) * base.error / std::abs(base.value) +
-                      std::abs(std::log(base.value)) * exponent.error +
-                      kEpsilon * (2 + std::abs(exponent.value)));
-    return Flags(Checked(s), base, exponent);
+    const auto fraction = HasVariables(*expr.parts[1]) ? std::nullopt : ExactValue(*expr.parts[1]);
+    return Raised(base, exponent, fraction && fraction->get_den() % 2 != 0);
   }
 
-  static Complex IntegerPower(Complex base, long exponent) {
-    Complex result = 1;
-    Complex square = base;
-    const bool real = base.imag() == 0;
-    for (unsigned long n = static_cast<unsigned long>(std::labs(exponent)); n > 0; n >>= 1) {
-      if (n & 1) result = real ? Complex(result.real() * square.real()) : result * square;
-      square = real ? Complex(square.real() * square.real()) : square * square;
+  SampledValue Raised(const SampledValue& base, const SampledValue& exponent, bool odd) {
+    if (!Spend(kFunctionCost)) return Invalid();
+    const Ball &x = base.ball, &y = exponent.ball;
+    if (!x.IsFinite() || !y.IsFinite() || IsTower(x, y)) {
+      const bool grows = x.IsPositive() && y.IsPositive() && Exceeds(x, 1.001) && Exceeds(y, 0.999);
+      return grows ? Joined(Infinite(false), base, exponent) : Invalid();
     }
-    return exponent < 0 ? 1.0L / result : result;
+    if (x.IsZero()) return y.IsPositive() ? Joined(SampledValue{}, base, exponent) : Invalid();
+    SampledValue result;
+    const auto whole = y.Whole();
+    if (whole && std::labs(*whole) < 4000) {
+      if (*whole < 0 && x.ContainsZero()) return Invalid();
+      acb_pow_si(result.ball.get(), x.get(), *whole, point_.bits);
+      return Joined(std::move(result), base, exponent);
+    }
+    const bool negative = x.IsReal() && !x.IsPositive();
+    result.left_reals = negative && !(odd && !whole);
+    result.odd_root = negative && odd && !whole;
+    acb_pow(result.ball.get(), x.get(), y.get(), point_.bits);
+    return Joined(std::move(result), base, exponent);
   }
 
-  // A function with an estimate of its slope.
-  static SampledValue Smooth(const SampledValue& x, Complex value, long double slope) {
-    if (!x.valid || x.huge) return Invalid();
-    SampledValue s =
-        Checked({value, slope * x.error + kEpsilon * std::abs(value), true, false, false});
-    return Flags(s, x, x);
+  static bool Exceeds(const Ball& ball, double bound) {
+    return arb_gt(ball.real(), Ball(bound).real());
+  }
+
+  // A power beyond what a ball can hold.
+  static bool IsTower(const Ball& base, const Ball& exponent) {
+    mag_t size, exponent_size;
+    mag_init(size);
+    mag_init(exponent_size);
+    acb_get_mag(exponent_size, exponent.get());
+    acb_get_mag(size, base.get());
+    const bool tower =
+        mag_cmp_2exp_si(exponent_size, 40) > 0 || mag_cmp_2exp_si(size, 1L << 40) > 0;
+    mag_clear(size);
+    mag_clear(exponent_size);
+    return tower;
   }
 
   SampledValue Call(const Expr& call) {
     if (call.name == "sum" || call.name == "prod") return Series(call);
-    if (call.name == "int" || call.parts.empty()) return Invalid();
+    if (call.name == "int" || call.name == "limit" || call.parts.empty()) return Invalid();
     if (call.name == "index" || call.name == "prime" || call.name.starts_with("f:") ||
         call.name == "norm") {
       return Unknown(call);
     }
     const SampledValue x = Run(*call.parts[0]);
-    if (!x.valid || x.huge) return Invalid();
+    if (!x.valid || !x.ball.IsFinite() || !Spend(kFunctionCost)) return Invalid();
     if (call.parts.size() == 1) return OfOne(call.name, x);
     const SampledValue y = Run(*call.parts[1]);
-    if (!y.valid || y.huge || call.parts.size() != 2) return Invalid();
+    if (!y.valid || !y.ball.IsFinite() || call.parts.size() != 2) return Invalid();
     return OfTwo(call.name, x, y);
   }
 
-  static SampledValue OfOne(const std::string& name, const SampledValue& x) {
-    const Complex z = x.value;
-    const long double r = z.real();
-    if (name == "sin") return Smooth(x, std::sin(z), std::abs(std::cos(z)) + kEpsilon);
-    if (name == "cos") return Smooth(x, std::cos(z), std::abs(std::sin(z)) + kEpsilon);
-    if (name == "tan") return Smooth(x, std::tan(z), 1 + std::norm(std::tan(z)));
-    if (name == "cot")
-      return Power(Smooth(x, std::tan(z), 1 + std::norm(std::tan(z))), Exactly(-1));
-    if (name == "sec") return Power(Smooth(x, std::cos(z), 1 + std::abs(std::sin(z))), Exactly(-1));
-    if (name == "csc") return Power(Smooth(x, std::sin(z), 1 + std::abs(std::cos(z))), Exactly(-1));
-    if (name == "sinh") return Smooth(x, std::sinh(z), std::abs(std::cosh(z)));
-    if (name == "cosh") return Smooth(x, std::cosh(z), 1 + std::abs(std::sinh(z)));
-    if (name == "tanh") return Smooth(x, std::tanh(z), 1 + std::norm(std::tanh(z)));
-    if (name == "atan") return Smooth(x, IsReal(x) ? Complex(std::atan(r)) : std::atan(z), 2);
-    if (name == "asin" || name == "acos") {
-      const bool inside = IsReal(x) && std::abs(r) <= 1;
-      const bool sine = name == "asin";
-      const Complex value = inside ? Complex(sine ? std::asin(r) : std::acos(r))
-                                   : (sine ? std::asin(z) : std::acos(z));
-      SampledValue s = Smooth(x, value, 1e3L);
-      s.left_reals = s.left_reals || (IsReal(x) && !inside);
-      return s;
+  SampledValue OfOne(const std::string& name, const SampledValue& x) {
+    SampledValue result;
+    const Ball& at = x.ball;
+    if (const auto function = kFunctions.find(name); function != kFunctions.end()) {
+      const bool logarithm = name == "log" || name == "Log";
+      if (logarithm && at.ContainsZero()) return Invalid();
+      function->second(result.ball.get(), at.get(), point_.bits);
+      const bool arc = name == "asin" || name == "acos";
+      result.left_reals =
+          at.IsReal() && ((logarithm && at.IsNegative()) || (arc && !result.ball.IsReal()));
+      return Joined(std::move(result), x, x);
     }
-    if (name == "log") return Logarithm(x);
-    if (name == "abs") return Smooth(x, std::abs(z), 1);
+    if (name == "abs") {
+      acb_abs(result.ball.real(), at.get(), point_.bits);
+      return Joined(std::move(result), x, x);
+    }
+    if (!at.IsReal()) return Invalid();
     if (name == "factorial") {
-      if (!IsReal(x) || r < 0 || r > 1700) return Invalid();
-      return Smooth(x, std::tgamma(r + 1), std::tgamma(r + 1) * 20);
+      if (at.IsNegative() || Exceeds(at, 1e5)) return Invalid();
+      arb_add_ui(result.ball.real(), at.real(), 1, point_.bits);
+      arb_gamma(result.ball.real(), result.ball.real(), point_.bits);
+    } else if (name == "floor" || name == "ceil") {
+      (name == "floor" ? arb_floor : arb_ceil)(result.ball.real(), at.real(), point_.bits);
+    } else {
+      return Invalid();
     }
-    if (!IsReal(x)) return Invalid();
-    // On a step the rounding error decides.
-    const bool step = std::abs(r - std::round(r)) < 1e-12L;
-    if (name == "floor") return Smooth(x, step ? std::round(r) : std::floor(r), 0);
-    if (name == "ceil") return Smooth(x, step ? std::round(r) : std::ceil(r), 0);
-    return Invalid();
+    return Joined(std::move(result), x, x);
   }
 
-  static SampledValue Logarithm(const SampledValue& x) {
-    if (x.value == Complex(0)) return Invalid();
-    const bool positive = IsReal(x) && x.value.real() > 0;
-    SampledValue s = Smooth(x, positive ? Complex(std::log(x.value.real())) : std::log(x.value),
-                            1 / std::abs(x.value));
-    s.left_reals = s.left_reals || (IsReal(x) && !positive);
-    return s;
+  SampledValue OfTwo(const std::string& name, const SampledValue& x, const SampledValue& y) {
+    if (name == "log") return Times(OfOne(name, x), Inverse(OfOne(name, y)));
+    if (name == "root") return Root(x, y);
+    if (!x.ball.IsReal() || !y.ball.IsReal()) return Invalid();
+    SampledValue result;
+    if (name == "max" || name == "min") {
+      (name == "max" ? arb_max : arb_min)(result.ball.real(), x.ball.real(), y.ball.real(),
+                                          point_.bits);
+      return Joined(std::move(result), x, y);
+    }
+    const auto k = y.ball.Whole();
+    if (name == "binomial" && k && *k >= 0 && *k <= kMaxTerms && Spend(*k)) {
+      return Joined(Binomial(x.ball, *k), x, y);
+    }
+    const auto n = x.ball.Whole();
+    if (!n || !k || (name != "gcd" && name != "lcm")) return Invalid();
+    const long value = name == "gcd" ? std::gcd(*n, *k) : std::lcm(*n, *k);
+    return Joined(Of(Ball::Of(mpq_class(value), point_.bits)), x, y);
   }
 
-  static SampledValue OfTwo(const std::string& name, const SampledValue& x, const SampledValue& y) {
-    if (name == "log") return Times(Logarithm(x), Power(Logarithm(y), Exactly(-1)));
-    if (name == "root") {
-      const bool odd = IsWhole(y) && std::fmod(std::abs(y.value.real()), 2.0L) == 1;
-      if (IsReal(x) && x.value.real() < 0 && odd) {
-        SampledValue s = Power(Times(x, Exactly(-1)), Power(y, Exactly(-1)));
-        s.value = -s.value;
-        return s;
-      }
-      return Power(x, Power(y, Exactly(-1)));
+  // The real root of a negative number where its degree is odd, as LaTeX writes it.
+  SampledValue Root(const SampledValue& x, const SampledValue& degree) {
+    const auto n = degree.ball.Whole();
+    if (!n || *n == 0 || *n % 2 == 0 || !x.ball.IsNegative()) {
+      return Raised(x, Inverse(degree), false);
     }
-    if (!IsReal(x) || !IsReal(y)) return Invalid();
-    const long double a = x.value.real(), b = y.value.real();
-    if (name == "max") return Flags(Smooth(x, std::max(a, b), 1), x, y);
-    if (name == "min") return Flags(Smooth(x, std::min(a, b), 1), x, y);
-    if (!IsWhole(x) || !IsWhole(y)) return Invalid();
-    const auto n = std::llround(a), k = std::llround(b);
-    if (name == "gcd") return Exactly(static_cast<long double>(std::gcd(n, k)));
-    if (name == "lcm") return Exactly(static_cast<long double>(std::lcm(n, k)));
-    if (name == "binomial" && k >= 0 && k <= kMaxTerms) {
-      long double result = 1;
-      for (long long i = 1; i <= k; ++i) {
-        result = result * static_cast<long double>(n - k + i) / static_cast<long double>(i);
-      }
-      return Checked(Exactly(result));
+    const SampledValue minus = Of(Ball(-1));
+    return Times(Raised(Times(x, minus), Inverse(degree), false), minus);
+  }
+
+  // n (n-1) ... (n-k+1) / k!
+  SampledValue Binomial(const Ball& n, long k) const {
+    SampledValue result;
+    acb_t factor;
+    acb_init(factor);
+    acb_one(result.ball.get());
+    for (long i = 0; i < k; ++i) {
+      acb_sub_si(factor, n.get(), i, point_.bits);
+      acb_mul(result.ball.get(), result.ball.get(), factor, point_.bits);
+      acb_div_si(result.ball.get(), result.ball.get(), i + 1, point_.bits);
     }
-    return Invalid();
+    acb_clear(factor);
+    return result;
   }
 
   // A function that nothing is known of: its values look random but depend on nothing else.
@@ -316,9 +317,10 @@ class Evaluator {
     Seed seed = MixSeed(point_.seed, std::string_view(call.name));
     for (const ExprPtr& part : call.parts) {
       const SampledValue x = Run(*part);
-      if (!x.valid || x.huge) return Invalid();
-      if (std::abs(x.value) > 1e12L) return Invalid();
-      for (const long double coordinate : {x.value.real(), x.value.imag()}) {
+      if (!x.valid || !x.ball.IsSharp(kSharpBits)) return Invalid();
+      const auto middle = x.ball.Middle();
+      if (std::abs(middle) > 1e12L) return Invalid();
+      for (const long double coordinate : {middle.real(), middle.imag()}) {
         seed = MixSeed(seed, static_cast<std::uint64_t>(std::llround(coordinate * 1e6L)));
       }
     }
@@ -327,23 +329,21 @@ class Evaluator {
 
   SampledValue Series(const Expr& call) {
     const SampledValue from = Run(*call.parts[1]), to = Run(*call.parts[2]);
-    if (!from.valid || !to.valid || !IsWhole(from) || !IsWhole(to)) return Invalid();
-    const auto first = std::llround(from.value.real()), last = std::llround(to.value.real());
-    if (last - first > kMaxTerms) return Invalid();
+    const auto first = from.ball.Whole(), last = to.ball.Whole();
+    if (!from.valid || !to.valid || !first || !last || *last - *first > kMaxTerms) return Invalid();
     const bool sum = call.name == "sum";
-    SampledValue total = Exactly(sum ? 0 : 1);
-    for (auto k = first; k <= last; ++k) {
-      point_.bound.emplace_back(call.parts[0]->name, static_cast<long double>(k));
+    SampledValue total = Of(Ball(sum ? 0.0 : 1.0));
+    for (long k = *first; k <= *last && total.valid; ++k) {
+      point_.bound.emplace_back(call.parts[0]->name, Ball(static_cast<double>(k)));
       const SampledValue term = Run(*call.parts[3]);
       point_.bound.pop_back();
       total = sum ? Plus(total, term) : Times(total, term);
-      if (!total.valid) break;
     }
     return total;
   }
 
   Point& point_;
-  int steps_ = 0;
+  Work& work_;
 };
 
 void AddVariables(const Expr& expr, std::set<std::string>& names) {
@@ -353,7 +353,9 @@ void AddVariables(const Expr& expr, std::set<std::string>& names) {
 
 }  // namespace
 
-SampledValue Evaluate(const Expr& expr, Point& point) { return Evaluator(point).Run(expr); }
+SampledValue Evaluate(const Expr& expr, Point& point, Work& work) {
+  return Evaluator(point, work).Run(expr);
+}
 
 void CollectIntegerVariables(const Expr& expr, std::set<std::string>& names) {
   if (expr.kind == ExprKind::kCall) {
@@ -376,9 +378,20 @@ void CollectIntegerVariables(const Expr& expr, std::set<std::string>& names) {
 std::optional<long double> RealConstant(const Expr& expr) {
   if (HasVariables(expr)) return {};
   Point point;
-  const SampledValue s = Evaluate(expr, point);
-  if (!s.valid || !IsReal(s)) return {};
-  return s.value.real();
+  Work work;
+  const SampledValue s = Evaluate(expr, point, work);
+  if (!s.valid || !arb_contains_zero(s.ball.imag())) return {};
+  if (s.ball.IsInfinite()) return s.ball.Middle().real();
+  if (!s.ball.IsSharp(kSharpBits)) return {};
+  return s.ball.Middle().real();
+}
+
+std::optional<mpq_class> NearRational(const Expr& expr, Work& work) {
+  if (HasVariables(expr)) return {};
+  Point point;
+  const SampledValue s = Evaluate(expr, point, work);
+  if (!s.valid || !arb_contains_zero(s.ball.imag()) || !s.ball.IsSharp(200)) return {};
+  return s.ball.ExactMiddle();
 }
 
 }  // namespace gradus

@@ -20,8 +20,9 @@ Screened Sets(const std::string& a, const std::string& b) {
   CAPTURE(b);
   REQUIRE(Parsed(a));
   REQUIRE(Parsed(b));
-  const Screened there = ScreenSets(*Parsed(a), *Parsed(b));
-  CHECK(there == ScreenSets(*Parsed(b), *Parsed(a)));
+  Work work, work_back;
+  const Screened there = ScreenSets(*Parsed(a), *Parsed(b), work);
+  CHECK(there == ScreenSets(*Parsed(b), *Parsed(a), work_back));
   return there;
 }
 

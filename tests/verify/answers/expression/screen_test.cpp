@@ -14,7 +14,7 @@ using namespace gradus;
 
 namespace {
 
-constexpr auto kAgree = Screened::kAgree, kDiffer = Screened::kDiffer,
+constexpr auto kAgree = Screened::kAgree, kDiffer = Screened::kDiffer, kPartly = Screened::kPartly,
                kUnknown = Screened::kUnknown;
 
 // Both ways: evidence has no side.
@@ -24,7 +24,9 @@ Screened Screened2(const Screen& screen, const std::string& a, const std::string
   CAPTURE(b);
   REQUIRE(Parsed(a));
   REQUIRE(Parsed(b));
-  const Screened there = screen(*Parsed(a), *Parsed(b)), back = screen(*Parsed(b), *Parsed(a));
+  Work work, work_back;
+  const Screened there = screen(*Parsed(a), *Parsed(b), work),
+                 back = screen(*Parsed(b), *Parsed(a), work_back);
   CHECK(there == back);
   return there;
 }
@@ -92,13 +94,46 @@ TEST_CASE("A small difference is a difference, and one of rounding is none") {
 }
 
 TEST_CASE("Real variables decide, complex ones only where there are no real values") {
-  CHECK(Values("\\ln(x^2)", "2\\ln x") == kAgree);
   CHECK(Values("\\sqrt{x^2}", "x") == kDiffer);
   CHECK(Values("|x|", "\\sqrt{x^2}") == kAgree);
   CHECK(Values("x\\sqrt{-4}", "2ix") == kAgree);
+  CHECK(Values("\\sqrt[3]{x^2}", "x^{2/3}") == kAgree);
   // The same on the real line, but not as complex functions with principal branches.
   CHECK(Values("\\sqrt{-1-x^2}", "i\\sqrt{1+x^2}") == kDiffer);
   CHECK(Values("\\sqrt{-1-x^2}", "2i\\sqrt{1+x^2}") == kDiffer);
+}
+
+TEST_CASE("Values that are real in different places agree partly") {
+  CHECK(Values("\\ln(x^2)", "2\\ln x") == kPartly);
+  CHECK(Values("\\sqrt{x}^2", "x") == kPartly);
+  CHECK(Values("\\ln x+\\ln y", "\\ln(xy)") == kAgree);  // Parameters are positive.
+  CHECK(Values("\\ln x+\\ln 3", "\\ln(3x)") == kAgree);
+}
+
+TEST_CASE(
+    "A difference anywhere is seen: far out, below zero, at whole numbers, in the last digits") {
+  const AnswerPair pairs[] = {{"|x-3|", "3-x"},
+                              {"|x-50|", "50-x"},
+                              {"|x-2000|", "x-2000"},
+                              {"|x+5|", "x+5"},
+                              {"|a-b-10|", "10+b-a"},
+                              {"\\min(x,5)", "x"},
+                              {"\\max(x,0.1)", "x"},
+                              {"\\lceil x\\rceil", "\\lfloor x\\rfloor+1"},
+                              {"n!", "6+18(n-3)+39(n-3)(n-4)+71(n-3)(n-4)(n-5)"},
+                              {"x", "x+10^{-19}"},
+                              {"x", "x(1+10^{-300})"}};
+  for (const auto& [a, b] : pairs) CHECK(Values(a, b) == kDiffer);
+}
+
+TEST_CASE("A comparison ends when its work is done, whatever is left of it, and claims nothing") {
+  std::string powers;
+  for (int i = 0; i < 20; ++i) powers += "\\sum_{k=1}^{1000}k^x";
+  Work work;
+  CHECK(ScreenValues(*Parsed(powers), *Parsed(powers + "+0"), work) == kUnknown);
+  CHECK(work.left <= 0);
+  CHECK(work.left > -100000);
+  CHECK(ScreenValues(*Parsed("2x"), *Parsed("x+x"), work) == kUnknown);
 }
 
 TEST_CASE("Where nothing can be evaluated nothing is claimed") {
