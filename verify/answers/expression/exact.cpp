@@ -78,6 +78,11 @@ Rational CallValue(const Expr& call) {
   }
   if (call.parts.size() != 2) return {};
   const Rational y = ExactValue(*call.parts[1]);
+  if (call.name == "mod" && y && *y > 0 && y->get_den() == 1 && x->get_den() == 1) {
+    mpz_class result;
+    mpz_fdiv_r(result.get_mpz_t(), x->get_num_mpz_t(), y->get_num_mpz_t());
+    return mpq_class(result);
+  }
   const std::optional<long> k = y ? SmallInteger(*y) : std::nullopt;
   if (!k) return {};
   if (call.name == "root") return PerfectRoot(*x, *k, NegativeBase::kOddRoot);

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "verify/answers/expression/expr.h"
-#include "verify/answers/expression/token.h"
+#include "verify/answers/tokens/token.h"
 
 namespace gradus {
 

@@ -2,7 +2,8 @@
 #include <charconv>
 
 #include "verify/answers/expression/parser.h"
-#include "verify/answers/expression/spelling.h"
+#include "verify/answers/tokens/spelling.h"
+#include "verify/answers/tokens/units.h"
 
 namespace gradus {
 namespace {
@@ -50,6 +51,21 @@ std::shared_ptr<Expr> DecimalLiteral(std::string_view text) {
   return number;
 }
 
+// The shortest block that the digits end with twice, three times for one digit; "" for none.
+std::string PeriodAtEnd(const std::string& digits) {
+  for (std::size_t length = 1; length <= 6; ++length) {
+    const std::size_t needed = length == 1 ? 3 : 2 * length;
+    if (digits.size() < needed) break;
+    const std::string period = digits.substr(digits.size() - length);
+    bool repeats = true;
+    for (std::size_t i = 0; i < needed; ++i) {
+      repeats = repeats && digits[digits.size() - 1 - i] == period[length - 1 - i % length];
+    }
+    if (repeats) return period;
+  }
+  return "";
+}
+
 }  // namespace
 
 bool Parser::StartsNamedFunction() const {
@@ -62,9 +78,10 @@ bool Parser::StartsFactor() const {
   const AnswerToken& token = Peek();
   if (AtEnd() || AtConnective()) return false;
   switch (token.kind) {
+    case Kind::kCommand:
+      return token.text != "pmod" && token.text != "bmod" && token.text != "mod";
     case Kind::kNumber:
     case Kind::kLetters:
-    case Kind::kCommand:
     case Kind::kText:
     case Kind::kBegin:
       return true;
@@ -102,8 +119,11 @@ ExprPtr Parser::Primary() {
   }
   if (token.text == "(") return Parenthesised();
   if (token.text == "[") return Bracketed();
-  if (token.text == "{") return Braced();
+  if (token.text == "{" && Peek(1).IsSymbol("}") && Peek(2).IsSymbol("_")) at_ += 2;
+  if (AtSymbol("_") || AtSymbol("^")) return LeadingSelection();
+  if (AtSymbol("{")) return Braced();
   if (token.text == "\\{") return SetBraces();
+  if (!CurrencyOfSign(token.text).empty()) return Money();
   if (token.text == "...") {
     ++at_;
     return MakeSymbol("...");
@@ -132,11 +152,12 @@ ExprPtr Parser::Bars() {
 ExprPtr Parser::Number() {
   const std::string text = Peek().text;
   ++at_;
-  if (Peek().IsCommand("overline") && text.find('.') != std::string::npos) {
-    return RepeatingDecimal(text);
+  if (text.find('.') != std::string::npos) {
+    if (const ExprPtr repeating = RepeatingDecimal(text)) return repeating;
   }
   const auto number = DecimalLiteral(text);
   if (!number) throw Unreadable{};
+  if (const ExprPtr selected = Selection(number)) return selected;
   // Python's complex numbers.
   if (Peek().Is(Kind::kLetters, "j") && !Peek().spaced) {
     ++at_;
@@ -145,35 +166,108 @@ ExprPtr Parser::Number() {
   return number;
 }
 
-// 0.1\overline{6}
-ExprPtr Parser::RepeatingDecimal(const std::string& digits) {
+// $5, -$5, $-5
+ExprPtr Parser::Money() {
+  const std::string name(CurrencyOfSign(Peek().text));
   ++at_;
-  Expect("{");
-  const std::string period = Peek().text;
-  if (Peek().kind != Kind::kNumber || period.size() > 50 ||
-      period.find_first_not_of("0123456789") != std::string::npos) {
+  const bool negative = TakeSymbol("-");
+  if (Peek().kind != Kind::kNumber) throw Unreadable{};
+  const ExprPtr amount = Factor();
+  return MakeExpr(ExprKind::kUnit, {negative ? Negated(amount) : amount}, name);
+}
+
+// "10C3" and "5P2" without blanks, and the digits of "1A_{16}"; null for anything else.
+ExprPtr Parser::Selection(const ExprPtr& from) {
+  const AnswerToken &letters = Peek(), &next = Peek(1);
+  if (letters.kind != Kind::kLetters || letters.spaced) return nullptr;
+  if ((letters.text == "C" || letters.text == "P") && next.kind == Kind::kNumber && !next.spaced) {
+    const std::string name = letters.text == "C" ? "binomial" : "permutations";
+    ++at_;
+    const ExprPtr count = DecimalLiteral(Peek().text);
+    ++at_;
+    if (!count) throw Unreadable{};
+    return Constructed(name, {from, count});
+  }
+  std::size_t n = 0;
+  std::string digits = tokens_[at_ - 1].text;
+  for (; Peek(n).kind == Kind::kLetters || Peek(n).kind == Kind::kNumber; ++n) {
+    if (Peek(n).spaced) return nullptr;
+    digits += Peek(n).text;
+  }
+  if (!Peek(n).IsSymbol("_") || digits.find('.') != std::string::npos) return nullptr;
+  at_ += n + 1;
+  return InBase(digits, Argument());
+}
+
+// "{}_{10}C_3", "^{10}C_3"
+ExprPtr Parser::LeadingSelection() {
+  ++at_;
+  const ExprPtr from = Argument();
+  const std::string letter =
+      Peek().kind == Kind::kLetters || Peek().kind == Kind::kText ? Peek().text : std::string();
+  if ((letter != "C" && letter != "P") || !Peek(1).IsSymbol("_")) throw Unreadable{};
+  at_ += 2;
+  return Constructed(letter == "C" ? "binomial" : "permutations", {from, Argument()});
+}
+
+// The digits that repeat, where a mark says so: \overline{6}, (6), dots on the first and the last;
+// "" when none does.
+std::string Parser::MarkedPeriod() {
+  std::string period;
+  if (Peek().IsCommand("overline") || Peek().IsCommand("bar") || Peek().IsCommand("dot")) {
+    ++at_;
+    const bool braces = TakeSymbol("{");
+    period = Peek().text;
+    if (Peek().kind != Kind::kNumber) throw Unreadable{};
+    ++at_;
+    if (braces) Expect("}");
+    const std::size_t between = Peek().kind == Kind::kNumber;
+    if (Peek(between).IsCommand("dot") && Peek(between + 1).IsSymbol("{")) {
+      period += (between ? Peek().text : "") + Peek(between + 2).text;
+      at_ += between + 3;
+      Expect("}");
+    }
+  } else if (AtSymbol("(") && !Peek().spaced && Peek(1).kind == Kind::kNumber && !Peek(1).spaced &&
+             Peek(2).IsSymbol(")")) {
+    period = Peek(1).text;
+    at_ += 3;
+  }
+  return period;
+}
+
+// 0.1\overline{6}, 0.1(6), 0.1666...; null when nothing says that digits repeat.
+ExprPtr Parser::RepeatingDecimal(const std::string& digits) {
+  std::string head = digits, period = MarkedPeriod();
+  if (period.empty() && AtSymbol("...") && !Peek().spaced) {
+    ++at_;
+    period = PeriodAtEnd(digits.substr(digits.find('.') + 1));
+    head = digits.substr(0, digits.size() - period.size());
+  }
+  if (period.empty()) return nullptr;
+  if (period.size() > 50 || period.find_first_not_of("0123456789") != std::string::npos) {
     throw Unreadable{};
   }
-  ++at_;
-  Expect("}");
-  const auto head = DecimalLiteral(digits);
-  if (!head) throw Unreadable{};
-  const auto decimals = static_cast<int>(digits.size() - digits.find('.') - 1);
+  const auto value = DecimalLiteral(head);
+  if (!value) throw Unreadable{};
+  const auto decimals = static_cast<int>(head.size() - head.find('.') - 1);
   const mpz_class nines = PowerOfTen(static_cast<int>(period.size())) - 1;
-  return MakeNumber(head->value + mpq_class(mpz_class(period, 10)) / nines / PowerOfTen(decimals));
+  return MakeNumber(value->value + mpq_class(mpz_class(period, 10)) / nines / PowerOfTen(decimals));
 }
 
 // A run of letters: a function, a name that is known, or a product of single letters.
 ExprPtr Parser::Letters() {
   AnswerToken& token = tokens_[at_];
   const std::string run = token.text;
+  if (run.size() > 1 && Peek(1).IsSymbol("_") && run.find_first_not_of("ABCDEF") == run.npos) {
+    const std::size_t braces = Peek(2).IsSymbol("{");
+    if (Peek(2 + braces).text == "16") {
+      at_ += 2;
+      return InBase(run, Argument());
+    }
+  }
   if (!FunctionName(run).empty() && run != "frac") {
     ++at_;
     return Function(run);
-  }
-  if (const auto digits = NumberOfWord(run); !digits.empty()) {
-    ++at_;
-    return MakeNumber(mpq_class(std::string(digits)));
   }
   if (run.size() > 1 && IsSymbolName(run)) return Command();
   // "sinx", "2pir": a name that LaTeX would have set apart.
@@ -199,6 +293,11 @@ ExprPtr Parser::Letters() {
   if (kFunctionLetters.find(name[0]) != std::string_view::npos && AtSymbol("(")) {
     return MakeExpr(ExprKind::kCall, CallArguments(), "f:" + name);
   }
+  // P(5, 2) and C(5, 2) of numbers.
+  const bool counted = run.size() == 1 && (name == "P" || name == "C") && AtSymbol("(") &&
+                       Peek(1).kind == Kind::kNumber && Peek(2).IsSymbol(",") &&
+                       Peek(3).kind == Kind::kNumber && Peek(4).IsSymbol(")");
+  if (counted) return Constructed(name == "C" ? "binomial" : "permutations", CallArguments());
   return MakeSymbol(name);
 }
 
@@ -215,6 +314,7 @@ ExprPtr Parser::Command() {
     return MakeExpr(ExprKind::kCall, {n, k}, "binomial");
   }
   if (name == "boxed" || name == "fbox") return Argument();
+  if (name == "lim") return Limit();
   if (name == "sum" || name == "prod" || name == "int") return BigOperator(name);
   if (IsAccentCommand(name)) return Accent(name);
   if (!FunctionName(name).empty()) return Function(name);
@@ -224,7 +324,8 @@ ExprPtr Parser::Command() {
   if (name == "emptyset" || name == "varnothing" || name == "EmptySet") {
     return MakeExpr(ExprKind::kSet, {});
   }
-  static constexpr std::string_view kUnreadable[] = {"lim", "frac", "to", "rightarrow", "color"};
+  static constexpr std::string_view kUnreadable[] = {"frac", "to",   "rightarrow", "color",
+                                                     "pmod", "bmod", "mod"};
   if (std::find(std::begin(kUnreadable), std::end(kUnreadable), name) != std::end(kUnreadable)) {
     throw Unreadable{};
   }

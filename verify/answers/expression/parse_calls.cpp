@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "verify/answers/expression/parser.h"
-#include "verify/answers/expression/spelling.h"
+#include "verify/answers/tokens/spelling.h"
 
 namespace gradus {
 namespace {
@@ -33,7 +33,10 @@ bool IsTrueWord(const Expr& expr) {
 // A function behind its name: \sin^2 x, log_2(8), sqrt(3), Rational(1, 2).
 ExprPtr Parser::Function(std::string_view spelled) {
   const Level level(*this);
-  const std::string word(spelled), name(FunctionName(spelled));
+  const std::string word(spelled);
+  std::string name(FunctionName(spelled));
+  // LaTeX's \log may be either logarithm.
+  if (word == "log" && at_ > 0 && tokens_[at_ - 1].kind == Kind::kCommand) name = "Log";
   if (name == "Interval") return IntervalCall();
   ExprPtr exponent, base;
   for (int i = 0; i < 2; ++i) {
@@ -46,8 +49,11 @@ ExprPtr Parser::Function(std::string_view spelled) {
   }
   if (word == "lg") base = MakeNumber(10);
   Parts arguments = AtSymbol("(") ? CallArguments() : Parts{ImplicitArgument()};
-  if (base && name == "log") arguments.push_back(base);
-  if (IsTrigonometric(name)) arguments[0] = InRadians(arguments[0]);
+  if (base && (name == "log" || name == "Log")) {
+    arguments.push_back(base);
+    name = "log";
+  }
+  if (IsTrigonometric(name) || name == "cis") arguments[0] = InRadians(arguments[0]);
   const bool inverse = exponent && exponent->kind == ExprKind::kNumber && exponent->value == -1;
   if (inverse && IsTrigonometric(name)) {
     return MakeExpr(ExprKind::kCall, std::move(arguments), "a" + name);
@@ -96,11 +102,30 @@ ExprPtr Parser::Constructed(std::string_view name, Parts arguments) {
   if (name == "Pow" && n == 2) return Power(arguments[0], arguments[1]);
   if (name == "Mul") return MakeExpr(ExprKind::kMul, std::move(arguments));
   if (name == "Add") return MakeExpr(ExprKind::kAdd, std::move(arguments));
+  if (name == "cis" && n == 1) {
+    const ExprPtr sine = MakeExpr(ExprKind::kCall, {arguments[0]}, "sin");
+    return MakeExpr(ExprKind::kAdd, {MakeExpr(ExprKind::kCall, {arguments[0]}, "cos"),
+                                     MakeExpr(ExprKind::kMul, {MakeSymbol("i"), sine})});
+  }
+  if (name == "permutations" && n == 2) {
+    const auto factorial = [](const ExprPtr& of) {
+      return MakeExpr(ExprKind::kCall, {of}, "factorial");
+    };
+    const ExprPtr rest = MakeExpr(ExprKind::kAdd, {arguments[0], Negated(arguments[1])});
+    return MakeExpr(ExprKind::kMul,
+                    {factorial(arguments[0]), Power(factorial(rest), MakeNumber(-1))});
+  }
+  if (name == "list" && n == 1 && !IsScalar(*arguments[0])) {
+    return MakeExpr(ExprKind::kList, arguments[0]->parts);
+  }
   if (name == "Union") return MakeExpr(ExprKind::kUnion, std::move(arguments));
   if (name == "Intersection") return MakeExpr(ExprKind::kIntersection, std::move(arguments));
   if (name == "FiniteSet") return MakeExpr(ExprKind::kSet, std::move(arguments));
   if (name == "Tuple") return MakeExpr(ExprKind::kTuple, std::move(arguments));
-  if (name == "Eq" && n == 2) return MakeExpr(ExprKind::kRelation, std::move(arguments), "=");
+  if (n == 2 && name.size() == 1 &&
+      std::string_view("=!<>lg").find(name[0]) != std::string_view::npos) {
+    return MakeExpr(ExprKind::kRelation, std::move(arguments), std::string(name));
+  }
   if (name == "Matrix" && n == 1) {
     if (arguments[0]->kind == ExprKind::kMatrix) return arguments[0];
     auto column = std::make_shared<Expr>();
@@ -128,6 +153,21 @@ ExprPtr Parser::IntervalCall() {
   arguments.resize(2);
   const std::string ends = {left ? '(' : '[', right ? ')' : ']'};
   return MakeExpr(ExprKind::kInterval, std::move(arguments), ends);
+}
+
+// \lim_{x \to 0} body: a call of (variable, place, body).
+ExprPtr Parser::Limit() {
+  const Level level(*this);
+  Expect("_");
+  Expect("{");
+  const ExprPtr variable = Primary();
+  if (!IsVariable(*variable) || !(Peek().IsCommand("to") || Peek().IsCommand("rightarrow"))) {
+    throw Unreadable{};
+  }
+  ++at_;
+  const ExprPtr place = Sum();
+  Expect("}");
+  return MakeExpr(ExprKind::kCall, {variable, place, Term()}, "limit");
 }
 
 // \sum_{k=0}^{n} body, \prod, \int: a call of (variable, from, to, body).

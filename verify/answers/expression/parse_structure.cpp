@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "verify/answers/expression/characters.h"
 #include "verify/answers/expression/parse.h"
 #include "verify/answers/expression/parser.h"
+#include "verify/answers/tokens/characters.h"
 
 namespace gradus {
 namespace {
@@ -11,26 +11,14 @@ constexpr std::size_t kMaxTokens = 2000;
 constexpr int kMaxLevel = 240;    // Some six to one bracket.
 constexpr int kMaxSteps = 40000;  // Reading twice, nested, must not multiply without end.
 
-// The operator character of a relation symbol, or 0.
-char RelationOf(const AnswerToken& token) {
-  static constexpr std::pair<std::string_view, char> kOperators[] = {
-      {"=", relation::kEqual},   {"<", relation::kLess},     {">", relation::kGreater},
-      {"<=", relation::kAtMost}, {">=", relation::kAtLeast}, {"!=", relation::kNotEqual},
-      {"~", relation::kAbout},   {"in", relation::kIn}};
-  if (token.kind != AnswerToken::Kind::kSymbol) return 0;
-  for (const auto& [symbol, op] : kOperators) {
-    if (token.text == symbol) return op;
-  }
-  return 0;
-}
-
-bool IsWord(const AnswerToken& token, std::string_view word) {
-  return (token.kind == AnswerToken::Kind::kLetters || token.kind == AnswerToken::Kind::kText) &&
-         LowerCase(token.text) == word;
-}
-
 bool IsAssignment(const Expr& expr) {
   return expr.kind == ExprKind::kRelation && expr.name == "=" && IsNameLike(*expr.parts[0]);
+}
+
+// "x: 1" of a Python dictionary.
+bool IsEntry(const Expr& expr) {
+  return expr.kind == ExprKind::kRatio && expr.parts.size() == 2 && IsNameLike(*expr.parts[0]) &&
+         !IsNameLike(*expr.parts[1]);
 }
 
 }  // namespace
@@ -68,8 +56,8 @@ void Parser::Expect(std::string_view symbol) {
 
 bool Parser::AtConnective() const {
   const AnswerToken& token = Peek();
-  return token.IsSymbol(",") || token.IsSymbol("or") || IsWord(token, "and") ||
-         IsWord(token, "or") || IsWord(token, ", and") || IsWord(token, "and,");
+  return token.IsSymbol(",") || token.IsSymbol("or") || token.IsSymbol("both") ||
+         token.IsWord("and") || token.IsWord("or");
 }
 
 ExprPtr Parser::Whole() {
@@ -81,9 +69,14 @@ ExprPtr Parser::Whole() {
 ExprPtr Parser::List() {
   std::vector<Parts> groups(1);
   bool ended = false;  // Whether an element was just read.
+  bool both = false;   // Conditions that hold together: (3 < x) & (x < 9).
   while (!AtEnd()) {
-    const bool either = AtSymbol(";") || AtSymbol("or") || IsWord(Peek(), "or");
-    if (AtConnective() && !either) {
+    const bool either = AtSymbol(";") || AtSymbol("or") || Peek().IsWord("or");
+    if (AtSymbol("both") || (AtSymbol("&") && environments_ == 0)) {
+      ++at_;
+      both = true;
+      ended = false;
+    } else if (AtConnective() && !either) {
       ++at_;
       ended = false;
     } else if (either) {
@@ -101,7 +94,9 @@ ExprPtr Parser::List() {
     }
   }
   if (groups.back().empty()) groups.pop_back();
-  return ListOf(std::move(groups));
+  const bool together = both && groups.size() == 1 && groups[0].size() > 1;
+  return together ? MakeExpr(ExprKind::kIntersection, std::move(groups[0]))
+                  : ListOf(std::move(groups));
 }
 
 // "p=5,q=2;p=7,q=2" is a list of pairs, as with "or"; "1,2;3" is one list.
@@ -136,13 +131,27 @@ Parser::Parts Parser::Elements() {
   return list->kind == ExprKind::kList ? list->parts : Parts{list};
 }
 
+// The operator of a relation at the reading position, or 0.
+char Parser::RelationHere() const {
+  const AnswerToken& token = Peek();
+  static constexpr std::pair<std::string_view, char> kOperators[] = {
+      {"=", relation::kEqual},   {"<", relation::kLess},     {">", relation::kGreater},
+      {"<=", relation::kAtMost}, {">=", relation::kAtLeast}, {"!=", relation::kNotEqual},
+      {"~", relation::kAbout},   {"in", relation::kIn}};
+  if (token.kind != Kind::kSymbol) return 0;
+  for (const auto& [symbol, op] : kOperators) {
+    if (token.text == symbol) return op;
+  }
+  return 0;
+}
+
 ExprPtr Parser::Relation() {
   const Level level(*this);
   // "= 5" and "\approx 5" go on from something that stood before.
   if (AtSymbol("=") || AtSymbol("~")) ++at_;
   Parts parts = {Ratio()};
   std::string operators;
-  while (const char op = RelationOf(Peek())) {
+  while (const char op = RelationHere()) {
     ++at_;
     operators += op;
     parts.push_back(Ratio());
@@ -152,21 +161,33 @@ ExprPtr Parser::Relation() {
 }
 
 ExprPtr Parser::Ratio() {
-  Parts parts = {SetExpression()};
+  Parts parts = {Residue()};
   bool time = false;
   while (!in_set_ && AtSymbol(":")) {
     ++at_;
     const AnswerToken& next = Peek();
     time = time || (next.kind == Kind::kNumber && next.text.size() == 2 && next.text[0] == '0');
-    parts.push_back(SetExpression());
+    parts.push_back(Residue());
     time = time || parts.back()->kind == ExprKind::kUnit;
   }
   if (parts.size() == 1) return parts[0];
   return MakeExpr(ExprKind::kRatio, std::move(parts), time ? "time" : "");
 }
 
+// "10 \bmod 3", "3 \pmod 7".
+ExprPtr Parser::Residue() {
+  const ExprPtr value = SetExpression();
+  const bool congruent = Peek().IsCommand("pmod"),
+             remainder = Peek().IsCommand("bmod") || Peek().IsCommand("mod");
+  if (!congruent && !remainder) return value;
+  ++at_;
+  const ExprPtr modulus = congruent && !AtSymbol("(") ? Argument() : Sum();
+  return MakeExpr(ExprKind::kCall, {value, modulus}, "mod");
+}
+
 ExprPtr Parser::SetExpression() {
   ExprPtr left = Sum();
+  if (TakeSymbol("choose")) left = MakeExpr(ExprKind::kCall, {left, Sum()}, "binomial");
   for (;;) {
     if (TakeSymbol("cup")) {
       left = MakeExpr(ExprKind::kUnion, {left, Sum()});
@@ -203,6 +224,7 @@ ExprPtr Parser::Bracketed() {
     return MakeExpr(ExprKind::kInterval, std::move(parts), "[)");
   }
   Expect("]");
+  if (parts.empty()) return MakeExpr(ExprKind::kSet, {});
   if (const ExprPtr matrix = MatrixOfRows(parts)) return matrix;
   if (parts.size() == 2) return MakeExpr(ExprKind::kInterval, std::move(parts), "[]");
   return parts.size() == 1 ? parts[0] : MakeExpr(ExprKind::kBracket, std::move(parts));
@@ -231,6 +253,11 @@ ExprPtr Parser::Braced() {
   Parts parts = Elements();
   Expect("}");
   if (parts.empty()) throw Unreadable{};
+  if (std::all_of(parts.begin(), parts.end(), [](const auto& e) { return IsEntry(*e); })) {
+    for (ExprPtr& entry : parts) entry = MakeExpr(ExprKind::kRelation, entry->parts, "=");
+  } else if (parts[0]->kind == ExprKind::kRatio && Peek(0).kind == Kind::kEnd) {
+    throw Unreadable{};  // A dictionary of numbers.
+  }
   return parts.size() == 1 ? parts[0] : MakeExpr(ExprKind::kList, std::move(parts));
 }
 
@@ -257,58 +284,6 @@ ExprPtr Parser::SetBraces() {
   Expect("\\}");
   Parts parts = list->kind == ExprKind::kList ? list->parts : Parts{list};
   return MakeExpr(ExprKind::kSet, std::move(parts));
-}
-
-// \begin{pmatrix} ... \end{pmatrix} and its kin; other environments hold lines, which are a list.
-ExprPtr Parser::Environment(Rows rows) {
-  const Level level(*this);
-  const std::string name = Peek().text;
-  const bool matrix_name = name.find("matrix") != std::string::npos || name == "array";
-  if (rows == Rows::kLines || !matrix_name) return Lines();
-  ++at_;
-  auto matrix = std::make_shared<Expr>();
-  matrix->kind = ExprKind::kMatrix;
-  int column = 0;
-  const auto end_row = [&] {
-    if (column == 0) return;
-    if (matrix->columns == 0) matrix->columns = column;
-    if (matrix->columns != column) throw Unreadable{};
-    column = 0;
-  };
-  while (Peek().kind != Kind::kEnd) {
-    if (AtEnd()) throw Unreadable{};
-    if (TakeSymbol("newline")) {
-      end_row();
-    } else if (Peek().IsCommand("hline") || AtSymbol("&") || AtSymbol(",")) {
-      ++at_;
-    } else {
-      matrix->parts.push_back(Relation());
-      ++column;
-    }
-  }
-  end_row();
-  if (AtEnd() || matrix->parts.empty()) throw Unreadable{};
-  ++at_;
-  if (name == "vmatrix") return MakeExpr(ExprKind::kCall, {matrix}, "det");
-  return matrix;
-}
-
-// x = 1, \\ y = 2
-ExprPtr Parser::Lines() {
-  ++at_;
-  Parts lines;
-  while (Peek().kind != Kind::kEnd) {
-    if (AtSymbol("newline") || AtConnective()) {
-      ++at_;
-      continue;
-    }
-    // The signs of aligned equations stand behind a "&".
-    std::erase_if(tokens_, [](const AnswerToken& token) { return token.IsSymbol("&"); });
-    lines.push_back(Relation());
-  }
-  if (AtEnd() || lines.empty()) throw Unreadable{};
-  ++at_;
-  return lines.size() == 1 ? lines[0] : MakeExpr(ExprKind::kList, std::move(lines));
 }
 
 }  // namespace gradus

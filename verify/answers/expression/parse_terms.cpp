@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "verify/answers/expression/characters.h"
 #include "verify/answers/expression/parser.h"
-#include "verify/answers/expression/spelling.h"
+#include "verify/answers/tokens/characters.h"
+#include "verify/answers/tokens/units.h"
 
 namespace gradus {
 namespace {
@@ -19,32 +19,15 @@ bool IsProperFraction(const Expr& expr) {
          top.value > 0 && top.value < inverse.parts[0]->value;
 }
 
+// n (n - 2) (n - 4) ...; null when n is no whole number of moderate size.
+ExprPtr DoubleFactorial(const Expr& base) {
+  if (!IsWhole(base) || base.value < 0 || base.value > 1000) return nullptr;
+  mpz_class product;
+  mpz_2fac_ui(product.get_mpz_t(), base.value.get_num().get_ui());
+  return MakeNumber(product);
+}
+
 ExprPtr Inverse(const ExprPtr& expr) { return MakeExpr(ExprKind::kPower, {expr, MakeNumber(-1)}); }
-
-// "3 million".
-int ZerosOf(std::string_view word) {
-  return word == "thousand"   ? 3
-         : word == "million"  ? 6
-         : word == "billion"  ? 9
-         : word == "trillion" ? 12
-                              : 0;
-}
-
-constexpr std::size_t kNoLetters = 1000;
-
-// "km/h", "square meters": each word by its canonical name.
-std::string UnitOfText(std::string_view words) {
-  std::string name;
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find_first_of(" /"), words.size());
-    const std::string_view word = words.substr(0, end), known = UnitName(word);
-    const bool apart = !word.empty() && !name.empty() && !name.ends_with('/');
-    name += (apart ? " " : "") + std::string(known.empty() ? word : known);
-    if (end < words.size() && words[end] == '/') name += '/';
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return name;
-}
 
 bool IsPlainNumber(const AnswerToken& token) {
   return token.kind == AnswerToken::Kind::kNumber &&
@@ -103,19 +86,24 @@ ExprPtr Parser::Term() {
       parts.push_back(Inverse(SignedFactor()));
     } else if (Peek().kind == Kind::kNumber ? parts.back()->kind != ExprKind::kNumber
                                             : StartsFactor()) {
-      ExprPtr product = parts.size() == 1 ? parts[0] : MakeExpr(ExprKind::kMul, parts);
+      const ExprPtr product = parts.size() == 1 ? parts[0] : MakeExpr(ExprKind::kMul, parts);
+      const std::size_t before = at_;
       const ExprPtr with_unit = WithUnit(product);
-      if (with_unit != product) {
+      if (at_ != before) {
         parts = {with_unit};
-      } else {
-        parts.push_back(Factor());
+        // "10 ft x 18 ft"
+        if (Peek().text == "x" && Peek(1).kind == Kind::kNumber)
+          tokens_[at_] = {Kind::kSymbol, "*"};
+        if (!AtSymbol("*")) break;
+        continue;
       }
+      parts.push_back(Factor());
     } else {
       break;
     }
   }
   ExprPtr product = parts.size() == 1 ? parts[0] : MakeExpr(ExprKind::kMul, std::move(parts));
-  product = WithUnit(product);
+  product = WithSmallerUnit(WithUnit(product));
   return negative ? Negated(product) : product;
 }
 
@@ -169,12 +157,17 @@ ExprPtr Parser::Postfix(ExprPtr base) {
   for (int count = 0; count < 8; ++count) {
     if (AtSymbol("!") && !Peek(1).IsSymbol("=")) {
       ++at_;
-      if (AtSymbol("!")) throw Unreadable{};  // The double factorial.
-      base = MakeExpr(ExprKind::kCall, {base}, "factorial");
+      const bool doubled = AtSymbol("!") && !Peek(1).IsSymbol("=");
+      if (doubled) ++at_;
+      base = doubled ? DoubleFactorial(*base) : MakeExpr(ExprKind::kCall, {base}, "factorial");
+      if (!base) throw Unreadable{};
     } else if (TakeSymbol("%")) {
       base = MakeExpr(ExprKind::kPercent, {base});
     } else if (TakeSymbol("°")) {
-      base = MakeExpr(ExprKind::kUnit, {base}, "degree");
+      base = MakeExpr(ExprKind::kUnit, {base}, TakeScale());
+    } else if (const auto money = CurrencyOfSign(Peek().text); !money.empty() && !AtEnd()) {
+      ++at_;
+      base = MakeExpr(ExprKind::kUnit, {base}, std::string(money));
     } else if (TakeSymbol("'")) {
       base = MakeExpr(ExprKind::kCall, {base}, "prime");
     } else if (AtSymbol("^")) {
@@ -188,11 +181,29 @@ ExprPtr Parser::Postfix(ExprPtr base) {
   return base;
 }
 
+// Behind the sign of degrees: "C" and "F" are scales of temperature.
+std::string Parser::TakeScale() {
+  for (const auto& [letter, name] : {std::pair{"C", "celsius"}, std::pair{"F", "fahrenheit"}}) {
+    const bool here =
+        (Peek().kind == Kind::kLetters || Peek().kind == Kind::kText) && Peek().text == letter;
+    if (!here) continue;
+    ++at_;
+    return name;
+  }
+  return "degree";
+}
+
 // Behind a base: a power, or "^\circ", "^{\prime}" which are none.
 ExprPtr Parser::Raised(const ExprPtr& base) {
   ++at_;
   const bool braces = AtSymbol("{");
   std::size_t n = braces ? 1 : 0;
+  // The transpose of a vector that is written as a tuple.
+  if (base->kind == ExprKind::kTuple && Peek(n).text == "T") {
+    at_ += n + 1;
+    if (braces) Expect("}");
+    return base;
+  }
   const bool degree = Peek(n).IsSymbol("°"), prime = Peek(n).IsSymbol("'");
   if (!degree && !prime) return MakeExpr(ExprKind::kPower, {base, Exponent()});
   ExprPtr result = base;
@@ -200,10 +211,9 @@ ExprPtr Parser::Raised(const ExprPtr& base) {
     if (prime) result = MakeExpr(ExprKind::kCall, {result}, "prime");
     if (++n > 8) throw Unreadable{};
   }
-  if (degree) result = MakeExpr(ExprKind::kUnit, {base}, "degree");
   at_ += n;
   if (braces) Expect("}");
-  return result;
+  return degree ? MakeExpr(ExprKind::kUnit, {base}, TakeScale()) : result;
 }
 
 ExprPtr Parser::Exponent() {
@@ -223,80 +233,21 @@ ExprPtr Parser::Subscripted(const ExprPtr& base) {
   const ExprPtr index = Primary();
   if (!digits) return MakeExpr(ExprKind::kCall, {base, index}, "index");
   if (!braces && index->kind != ExprKind::kNumber) throw Unreadable{};
+  return InBase(text, index);
+}
+
+// The digits read in a base of 2 to 36.
+ExprPtr Parser::InBase(const std::string& digits, const ExprPtr& base) {
+  const bool known = IsWhole(*base) && base->value >= 2 && base->value <= 36;
+  if (!known || digits.size() > 200) throw Unreadable{};
   auto based = std::make_shared<Expr>();
   based->kind = ExprKind::kBased;
-  based->name = text;
-  based->parts = {index};
-  if (!IsWhole(*index) || index->value < 2 || index->value > 10 || text.size() > 200) {
-    throw Unreadable{};
-  }
-  const int radix = static_cast<int>(index->value.get_d());
+  based->name = digits;
+  based->parts = {base};
   mpz_class value;
-  if (value.set_str(text, radix) != 0) throw Unreadable{};
+  if (value.set_str(digits, static_cast<int>(base->value.get_d())) != 0) throw Unreadable{};
   based->value = value;
   return based;
-}
-
-// A value without variables may be followed by what is counted: "5\text{ cm}^2", "3 apples",
-// "28 percent".
-ExprPtr Parser::WithUnit(ExprPtr value) {
-  if (value->kind == ExprKind::kUnit || value->kind == ExprKind::kPercent) {
-    if (Peek().kind == Kind::kText && !AtConnective()) ++at_;  // "10\%\text{ a year}"
-    return value;
-  }
-  const bool text = Peek().kind == Kind::kText;
-  if (!text && Peek().kind != Kind::kLetters) return value;
-  if (AtConnective() || !IsScalar(*value)) return value;
-  if (IsPercentWord(Peek().text)) {
-    ++at_;
-    return MakeExpr(ExprKind::kPercent, {value});
-  }
-  if (const int zeros = ZerosOf(Peek().text); zeros > 0 && !HasVariables(*value)) {
-    ++at_;
-    mpz_class factor;
-    mpz_ui_pow_ui(factor.get_mpz_t(), 10, static_cast<unsigned long>(zeros));
-    return WithUnit(MakeExpr(ExprKind::kMul, {value, MakeNumber(factor)}));
-  }
-  std::string unit;
-  for (std::string word = UnitWord(HasVariables(*value) ? kNoLetters : 2); !word.empty();
-       word = UnitWord(unit.ends_with('/') ? 1 : 2)) {
-    const bool apart = !unit.empty() && !unit.ends_with('/') && word != "/";
-    unit += (apart ? " " : "") + word;
-  }
-  for (const auto& [word, power] : {std::pair{"square ", "^2"}, std::pair{"cubic ", "^3"}}) {
-    if (unit.starts_with(word)) unit = unit.substr(std::string_view(word).size()) + power;
-  }
-  return unit.empty() ? value : MakeExpr(ExprKind::kUnit, {value}, unit);
-}
-
-// One word of a unit with its power, or "". Runs of fewer letters than `shortest` are none.
-std::string Parser::UnitWord(std::size_t shortest) {
-  const AnswerToken& token = Peek();
-  std::string name;
-  if (token.kind == Kind::kText && !AtConnective()) {
-    name = UnitOfText(token.text);
-  } else if (token.kind == Kind::kLetters && token.text.size() >= shortest && !AtConnective()) {
-    name = UnitName(token.text);
-    const bool function = !FunctionName(token.text).empty();
-    if ((function && Peek(1).kind != Kind::kEnd) || !NumberOfWord(token.text).empty()) return "";
-  } else if (token.IsSymbol("/")) {
-    const AnswerToken& next = Peek(1);
-    const bool unit =
-        next.kind == Kind::kText || (next.kind == Kind::kLetters && !UnitName(next.text).empty());
-    if (unit) ++at_;
-    return unit ? "/" : "";
-  }
-  if (name.empty()) return "";
-  ++at_;
-  if (AtSymbol("^")) {
-    ++at_;
-    const bool braces = TakeSymbol("{");
-    if (Peek().kind != Kind::kNumber) throw Unreadable{};
-    name += "^" + Peek().text;
-    ++at_;
-    if (braces) Expect("}");
-  }
-  return name;
 }
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "verify/answers/expression/expr.h"
@@ -25,6 +26,16 @@ std::vector<NamedValue> ElementsOf(const ExprPtr& expr);
 
 // a < b < c as a < b, b < c.
 std::vector<ExprPtr> SimpleRelations(const Expr& chain);
+
+// The expression with a variable replaced.
+ExprPtr Substituted(const ExprPtr& expr, std::string_view variable, const ExprPtr& value);
+
+// A sum of multiples of the unit vectors i, j, k as the tuple of its components; anything else as
+// it is. Null stays null.
+ExprPtr AsTuple(const ExprPtr& expr);
+
+// With logarithms whose base nobody wrote taken to base ten; the same pointer when there are none.
+ExprPtr WithCommonLogs(const ExprPtr& expr);
 
 // A value without its unit or percent sign.
 struct Quantity {

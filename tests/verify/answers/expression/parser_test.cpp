@@ -86,7 +86,7 @@ TEST_CASE("Signs, powers and fractions bind as in mathematics") {
 TEST_CASE("What is not of the language is refused") {
   for (const char* text :
        {"", "(1", "1)", "1 2", "x +", "^2", "\\frac{1}", "{", "\\sqrt", "1..2", "__import__('os')",
-        "a.b", "\\begin{pmatrix} 1 & 2 \\\\ 3 \\end{pmatrix}", "3!!"}) {
+        "a.b", "\\begin{pmatrix} 1 & 2 \\\\ 3 \\end{pmatrix}", "2.5!!", "5 cm 3"}) {
     CAPTURE(std::string(text));
     CHECK(!Parsed(text));
   }
