@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "verify/answers/expression/characters.h"
-#include "verify/answers/expression/token.h"
+#include "verify/answers/tokens/characters.h"
+#include "verify/answers/tokens/token.h"
 
 namespace gradus {
 namespace {
@@ -27,7 +27,7 @@ std::size_t BoxCommand(std::string_view text, std::size_t at) {
 }
 
 // Outermost complete boxes outside of code, in the order of their ends.
-std::vector<Box> AllBoxes(std::string_view text) {
+std::vector<Box> AllBoxes(std::string_view text, bool& cut_off) {
   struct Brace {
     std::size_t command, content;  // Both 0: a brace that is no box.
   };
@@ -57,6 +57,9 @@ std::vector<Box> AllBoxes(std::string_view text) {
       boxes.push_back({brace.command, brace.content, i});
     }
   }
+  cut_off = std::any_of(open.begin(), open.end(), [&](const Brace& brace) {
+    return brace.content > 0 && (boxes.empty() || brace.command > boxes.back().close);
+  });
   return boxes;
 }
 
@@ -87,8 +90,9 @@ bool Joins(std::string_view gap) {
 }  // namespace
 
 Boxes FindBoxes(std::string_view text) {
-  const std::vector<Box> all = AllBoxes(text);
-  if (all.empty()) return {};
+  Boxes boxes;
+  const std::vector<Box> all = AllBoxes(text, boxes.cut_off);
+  if (all.empty()) return boxes;
   std::size_t first = all.size() - 1;
   while (first > 0 && all.size() - first < kMaxBoxes) {
     const Box& before = all[first - 1];
@@ -96,7 +100,6 @@ Boxes FindBoxes(std::string_view text) {
     if (!Joins(text.substr(gap, all[first].begin - gap))) break;
     --first;
   }
-  Boxes boxes;
   boxes.end = all.back().close + 1;
   for (std::size_t i = first; i < all.size(); ++i) {
     const std::string_view content =

@@ -8,6 +8,7 @@ namespace gradus {
 struct Boxes {
   std::vector<std::string_view> contents;  // In order; several when they stand side by side.
   std::size_t end = 0;                     // Position behind the last one.
+  bool cut_off = false;                    // Behind it one more begins and never ends.
 };
 
 // The last complete \boxed{} (or \fbox{}) outside of code fences, with the boxes before it that are

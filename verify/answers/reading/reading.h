@@ -1,8 +1,10 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "verify/answers/expression/expr.h"
+#include "verify/answers/reading/options.h"
 
 namespace gradus {
 
@@ -12,13 +14,15 @@ struct Reading {
   std::string normal;  // Its tokens in one spelling; equal for answers that differ in layout only.
   ExprPtr expr;        // Null when it could not be read.
   ExprPtr split;       // As `expr`, with every comma a separator; null when that is no difference.
-  char choice = 0;     // 'A'..'J' when it names an option: "B", "(b)", "B) 25".
+  std::vector<std::string> whole;  // Variables of which it says that they are whole numbers.
+  bool listed = false;             // A number in it may as well be a list: "100,200".
+  Options options;                 // Those of a multiple choice that it names.
 };
 
 enum class AnswerSide { kGold, kPredicted };
 
-// Reads an answer. A prediction may be a sentence around the answer; a gold that is prose stays
-// prose unless it says clearly where its answer is.
+// Reads an answer whole or not at all: every token of it has a meaning, or `expr` is null. Either
+// side may be a sentence that says clearly where its answer is; other prose stays prose.
 Reading ReadAnswer(std::string_view text, AnswerSide side);
 
 }  // namespace gradus
