@@ -64,6 +64,11 @@ TEST_CASE("The program holds no byte of the answers but digits") {
   CHECK(program.find("Integer(7)") != std::string::npos);
 }
 
+TEST_CASE("A limit is left to algebra") {
+  const std::string program = ProgramFor("\\lim_{x \\to 0} \\frac{\\sin x}{x}", "1");
+  CHECK(program.find("Limit(Mul(") != std::string::npos);
+}
+
 TEST_CASE("No program is written for what sympy could not hold") {
   CHECK(ProgramFor("x", "(1,2)") == "");
   CHECK(ProgramFor("x", "2^{9999999}") == "");

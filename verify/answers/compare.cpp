@@ -1,10 +1,10 @@
 #include "verify/answers/compare.h"
 
 #include <algorithm>
-#include <set>
 #include <string>
 
 #include "verify/answers/compare_parts.h"
+#include "verify/answers/expression/exact.h"
 #include "verify/answers/expression/screen.h"
 #include "verify/answers/expression/shape.h"
 
@@ -12,17 +12,6 @@ namespace gradus {
 namespace {
 
 constexpr int kMaxShortWords = 3;
-
-Comparison FromScreen(Screened screened, const char* reason) {
-  switch (screened) {
-    case Screened::kAgree:
-      return Decided(Verdict::kCorrect, reason);
-    case Screened::kDiffer:
-      return Decided(Verdict::kWrong, reason);
-    default:
-      return Decided(Verdict::kUnverifiable, reason);
-  }
-}
 
 Comparison CompareTexts(const Expr& gold, const Expr& predicted) {
   if (gold.kind == predicted.kind && gold.name == predicted.name) {
@@ -44,76 +33,6 @@ Comparison CompareTexts(const Expr& gold, const Expr& predicted) {
   if (inside) return Decided(Verdict::kUnverifiable, "text-in-text");
   if (gold.kind == predicted.kind) return Decided(Verdict::kWrong, "text-differs");
   return Decided(Verdict::kUnverifiable, "text-for-value");
-}
-
-std::set<std::string> VariablesOf(const Expr& expr) {
-  std::set<std::string> names;
-  AnyPart(expr, [&](const Expr& e) {
-    if (IsVariable(e)) names.insert(e.name);
-    return false;
-  });
-  return names;
-}
-
-// Two equations or inequalities that give no variable a value.
-Comparison CompareRelations(const Expr& gold, const Expr& predicted) {
-  const auto a = SimpleRelations(gold), b = SimpleRelations(predicted);
-  const auto same = [](const ExprPtr& x, const ExprPtr& y) {
-    if (CanonicalText(*x) == CanonicalText(*y)) return Decided(Verdict::kCorrect, "same-form");
-    return FromScreen(ScreenRelations(*x, *y), "relation");
-  };
-  const Comparison matched = MatchUnordered(a, b, same);
-  if (matched.judgement.verdict == Verdict::kCorrect) return matched;
-  if (a.size() == 1 && b.size() == 1 && matched.judgement.verdict == Verdict::kWrong) {
-    return matched;
-  }
-  if (VariablesOf(gold) != VariablesOf(predicted)) {
-    return Decided(Verdict::kUnverifiable, "different-variables");
-  }
-  return FromScreen(ScreenSets(gold, predicted), "solutions");
-}
-
-// At least one side is a relation, before and after taking out assigned values.
-Comparison CompareWithRelation(const ExprPtr& gold, const ExprPtr& predicted,
-                               const Tolerance& tolerance) {
-  const NamedValue a = Unwrapped(gold), b = Unwrapped(predicted);
-  const bool a_relation = a.value->kind == ExprKind::kRelation;
-  const bool b_relation = b.value->kind == ExprKind::kRelation;
-  if (!a_relation && !b_relation) {
-    const Comparison values = CompareAnswers(a.value, b.value, tolerance);
-    const bool names = !a.name.empty() && !b.name.empty() && a.name != b.name;
-    if (!names) return values;
-    if (ScreenRelations(*gold, *predicted) == Screened::kAgree) {
-      return Decided(Verdict::kCorrect, "relation");
-    }
-    // y = 2x + 1 for f(x) = 2x + 1, but not x = 5 for y = 5.
-    const bool function = HasVariables(*a.value) && (a.name.find(":f:") != std::string::npos ||
-                                                     b.name.find(":f:") != std::string::npos);
-    if (values.judgement.verdict != Verdict::kCorrect || function) return values;
-    return Decided(Verdict::kUnverifiable, "different-variables");
-  }
-  const bool both = gold->kind == ExprKind::kRelation && predicted->kind == ExprKind::kRelation;
-  const bool set_for_relation = b.name != "" && (IsSetLike(*b.value) || IsCollection(*b.value));
-  const bool relation_for_set = !a_relation && IsSetLike(*a.value);
-  if (both && !(a_relation && set_for_relation) && !relation_for_set) {
-    return CompareRelations(*gold, *predicted);
-  }
-  if (a_relation) {
-    const bool set = IsSetLike(*b.value) || b.value->kind == ExprKind::kTuple ||
-                     b.value->kind == ExprKind::kList;
-    if (set) return FromScreen(ScreenSets(*a.value, *b.value), "set-of-relation");
-    const bool equation = a.value->name == "=" && VariablesOf(*a.value).size() < 2;
-    return Decided(equation ? Verdict::kUnverifiable : Verdict::kWrong, "value-for-relation");
-  }
-  if (IsSetLike(*a.value) || a.value->kind == ExprKind::kTuple) {
-    const Comparison sets = FromScreen(ScreenSets(*a.value, *b.value), "relation-for-set");
-    // A prediction that repeats the condition of the question has solved nothing.
-    if (sets.judgement.verdict == Verdict::kCorrect && !tolerance.relation_for_set) {
-      return Decided(Verdict::kUnverifiable, "relation-for-set");
-    }
-    return sets;
-  }
-  return Decided(Verdict::kUnverifiable, "relation-for-value");
 }
 
 Comparison CompareMatrices(const Expr& gold, const Expr& predicted, const Tolerance& tolerance) {
@@ -154,14 +73,15 @@ Comparison CompareSets(const ExprPtr& gold, const ExprPtr& predicted, const Tole
         [&](const ExprPtr& x, const ExprPtr& y) { return CompareAnswers(x, y, tolerance); });
     if (pieces.judgement.verdict == Verdict::kCorrect) return pieces;
   }
-  Comparison sets = FromScreen(ScreenSets(*gold, *predicted), "sets");
+  Comparison sets = FromScreen(ScreenSets(*gold, *predicted, *tolerance.work), "sets");
   // Conditions in a list hold together ("x > 0, x \\ne 1") or one by one ("x < 1 or x > 2").
   if (sets.judgement.verdict != Verdict::kCorrect && gold->kind == ExprKind::kList) {
     const ExprPtr together = MakeExpr(ExprKind::kIntersection, gold->parts);
-    sets = FromScreen(ScreenSets(*together, *predicted), "sets");
+    sets = FromScreen(ScreenSets(*together, *predicted, *tolerance.work), "sets");
   }
+  const bool excluded = predicted->kind == ExprKind::kRelation && predicted->name == "!";
   const bool conditions =
-      AnyPart(*predicted, [](const Expr& e) { return e.kind == ExprKind::kRelation; });
+      !excluded && AnyPart(*predicted, [](const Expr& e) { return e.kind == ExprKind::kRelation; });
   const bool equal = sets.judgement.verdict == Verdict::kCorrect;
   if (equal && conditions && !tolerance.relation_for_set &&
       !AnyPart(*gold, [](const Expr& e) { return e.kind == ExprKind::kRelation; })) {
@@ -179,12 +99,34 @@ const std::vector<ExprPtr>* VectorParts(const Expr& expr) {
   return vector || tuple ? &expr.parts : nullptr;
 }
 
+// A tuple with plus-minus signs as the list of tuples that it stands for.
+ExprPtr PointsOf(const ExprPtr& expr) {
+  if (expr->kind != ExprKind::kTuple) return expr;
+  std::vector<ExprPtr> points = SignsExpanded(expr);
+  return points.size() == 1 ? expr : MakeExpr(ExprKind::kList, std::move(points));
+}
+
+// Ones on the diagonal and zeros elsewhere, for which "I" stands.
+bool IsIdentity(const Expr& expr) {
+  if (expr.kind != ExprKind::kMatrix) return false;
+  const auto n = static_cast<std::size_t>(expr.columns);
+  bool identity = expr.parts.size() == n * n;
+  for (std::size_t i = 0; identity && i < expr.parts.size(); ++i) {
+    const auto cell = ExactValue(*expr.parts[i]);
+    identity = cell && *cell == (i % (n + 1) == 0 ? 1 : 0);
+  }
+  return identity;
+}
+
 Comparison CompareStructures(const ExprPtr& gold, const ExprPtr& predicted,
                              const Tolerance& tolerance) {
   if (gold->kind == ExprKind::kMatrix && predicted->kind == ExprKind::kMatrix) {
     return CompareMatrices(*gold, *predicted, tolerance);
   }
   if (gold->kind == ExprKind::kMatrix || predicted->kind == ExprKind::kMatrix) {
+    if (IsIdentity(*gold) && predicted->kind == ExprKind::kSymbol && predicted->name == "I") {
+      return Decided(Verdict::kCorrect, "identity-matrix");
+    }
     const auto *a = VectorParts(*gold), *b = VectorParts(*predicted);
     if (a && b) return CompareInOrder(*a, *b, tolerance);
     return Decided(Verdict::kUnverifiable, "different-kind");
@@ -198,6 +140,9 @@ Comparison CompareStructures(const ExprPtr& gold, const ExprPtr& predicted,
   if ((proper_set(*gold) || proper_set(*predicted)) && !listed && !IsScalar(*gold) &&
       !IsScalar(*predicted)) {
     return CompareSets(gold, predicted, tolerance);
+  }
+  if (gold->kind == ExprKind::kList) {
+    if (const auto solved = CompareSolutions(gold->parts, predicted, tolerance)) return *solved;
   }
   if (collections || listed) return CompareCollections(gold, predicted, tolerance);
   // One side is a single value.
@@ -232,6 +177,11 @@ Comparison CompareAnswers(const ExprPtr& gold, const ExprPtr& predicted,
   if (only(gold) != only(predicted)) {
     return only(gold) ? CompareAnswers(gold->parts[0], predicted, tolerance)
                       : CompareAnswers(gold, predicted->parts[0], tolerance);
+  }
+  // (4, \pm 6) is two points.
+  if (gold->kind == ExprKind::kTuple || predicted->kind == ExprKind::kTuple) {
+    const ExprPtr a = PointsOf(gold), b = PointsOf(predicted);
+    if (a != gold || b != predicted) return CompareAnswers(a, b, tolerance);
   }
   const bool scalars = IsScalar(*gold) && IsScalar(*predicted);
   if (!scalars) return CompareStructures(gold, predicted, tolerance);

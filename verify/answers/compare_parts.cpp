@@ -93,6 +93,20 @@ bool IsOrdered(const Expr& expr) {
   return expr.kind == ExprKind::kTuple || expr.kind == ExprKind::kBracket;
 }
 
+// A set has each element once.
+void DropRepeated(std::vector<ExprPtr>& values, const Tolerance& tolerance) {
+  if (values.size() > 30) return;
+  std::vector<ExprPtr> kept;
+  for (const ExprPtr& value : values) {
+    const bool repeated = std::any_of(kept.begin(), kept.end(), [&](const ExprPtr& other) {
+      const Comparison same = CompareAnswers(value, other, WithoutSlack(tolerance));
+      return same.judgement.verdict == Verdict::kCorrect;
+    });
+    if (!repeated) kept.push_back(value);
+  }
+  values = std::move(kept);
+}
+
 // "1, 2, ..., n" against "1, 2, 3, ..., n": the ends must agree, what is between is not spelled
 // out.
 Comparison CompareDotted(const std::vector<ExprPtr>& gold, const std::vector<ExprPtr>& predicted,
@@ -154,7 +168,7 @@ Comparison MatchUnordered(const std::vector<ExprPtr>& gold, const std::vector<Ex
 Comparison CompareCollections(const ExprPtr& gold, const ExprPtr& predicted,
                               const Tolerance& tolerance) {
   const auto a = ElementsOf(gold), b = ElementsOf(predicted);
-  const auto values_a = ValuesOf(a), values_b = ValuesOf(b);
+  auto values_a = ValuesOf(a), values_b = ValuesOf(b);
   const bool dots = std::any_of(values_a.begin(), values_a.end(), IsDots) ||
                     std::any_of(values_b.begin(), values_b.end(), IsDots);
   if (dots && !values_a.empty() && !values_b.empty()) {
@@ -171,6 +185,8 @@ Comparison CompareCollections(const ExprPtr& gold, const ExprPtr& predicted,
     for (const auto& [name, value] : names_b) y.push_back(value);
     return CompareInOrder(x, y, tolerance);
   }
+  if (gold->kind == ExprKind::kSet) DropRepeated(values_a, tolerance);
+  if (predicted->kind == ExprKind::kSet) DropRepeated(values_b, tolerance);
   const bool set = gold->kind == ExprKind::kSet || predicted->kind == ExprKind::kSet;
   const bool tuple = gold->kind == ExprKind::kTuple || predicted->kind == ExprKind::kTuple;
   if (set && tuple) return Decided(Verdict::kWrong, "different-kind");

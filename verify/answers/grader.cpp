@@ -28,9 +28,16 @@ int Rank(const Comparison& comparison) {
 Comparison BestComparison(const Reading& gold, const Reading& predicted,
                           const Tolerance& tolerance) {
   Comparison best = CompareAnswers(gold.expr, predicted.expr, tolerance);
+  if (Rank(best) < 2 && gold.whole.size() == 1 && predicted.whole.size() == 1) {
+    const Comparison families = CompareFamilies({gold.expr, gold.whole[0]},
+                                                {predicted.expr, predicted.whole[0]}, tolerance);
+    if (Rank(families) == 2) best = families;
+  }
+  // "100,200" may well be two numbers: the prediction must be written alike, or be the list.
+  if (gold.listed && !predicted.listed) best = Decided(Verdict::kUnverifiable, "list-or-number");
   const auto consider = [&](const ExprPtr& a, const ExprPtr& b) {
     if (Rank(best) == 2) return;
-    const bool lists = a && b && (a->kind != ExprKind::kNumber) && (b->kind != ExprKind::kNumber);
+    const bool lists = a && b && a->kind != ExprKind::kNumber && b->kind != ExprKind::kNumber;
     if (!lists) return;
     Comparison other = CompareAnswers(a, b, tolerance);
     if (Rank(other) > Rank(best)) best = std::move(other);
@@ -41,23 +48,34 @@ Comparison BestComparison(const Reading& gold, const Reading& predicted,
   return best;
 }
 
-// A gold that is one capital letter from A to J is an option of a multiple choice.
+// A gold of capital letters from A to J names options of a multiple choice.
 bool IsChoice(const Reading& gold) {
-  return gold.choice != 0 && gold.expr && gold.expr->kind == ExprKind::kSymbol &&
-         gold.expr->name.size() == 1 && gold.expr->name[0] >= 'A' && gold.expr->name[0] <= 'J';
+  return gold.options.bare && !gold.options.small && !gold.options.letters.empty();
 }
 
-Comparison GradeChoice(char gold, char predicted) {
-  if (predicted == 0) return Decided(Verdict::kUnverifiable, "no-choice");
-  return Decided(gold == predicted ? Verdict::kCorrect : Verdict::kWrong, "choice");
+Comparison GradeChoice(const Options& gold, const Options& predicted) {
+  if (predicted.letters.empty()) return Decided(Verdict::kUnverifiable, "no-choice");
+  const bool same = gold.letters == predicted.letters;
+  return Decided(same ? Verdict::kCorrect : Verdict::kWrong, "choice");
+}
+
+// "3,14" for 3.14: a decimal comma, where the gold shows the same digits.
+bool IsDecimalComma(const std::string& gold, const std::string& predicted) {
+  const std::size_t comma = predicted.find(',');
+  if (comma == std::string::npos || gold.find('.') != comma) return false;
+  if (predicted.size() == comma + 4) return false;  // It may part thousands.
+  std::string pointed = predicted;
+  pointed[comma] = '.';
+  return pointed == gold && gold.find_first_not_of("-0123456789.") == std::string::npos;
 }
 
 Comparison CompareReadings(const Reading& gold, const Reading& predicted,
                            const Tolerance& tolerance) {
   if (predicted.answer.empty()) return Decided(Verdict::kWrong, "no-answer");
-  if (IsChoice(gold)) return GradeChoice(gold.choice, predicted.choice);
+  if (IsChoice(gold)) return GradeChoice(gold.options, predicted.options);
   // A gold that names its option with the value, "(B) 25", and the letter alone.
-  if (gold.choice != 0 && gold.choice == predicted.choice && IsChoice(predicted)) {
+  if (!gold.options.letters.empty() && gold.options.letters == predicted.options.letters &&
+      IsChoice(predicted)) {
     return Decided(Verdict::kCorrect, "choice");
   }
   if (!gold.normal.empty() && gold.normal == predicted.normal) {
@@ -65,7 +83,20 @@ Comparison CompareReadings(const Reading& gold, const Reading& predicted,
   }
   if (!gold.expr) return Decided(Verdict::kUnverifiable, "gold-unreadable");
   if (!predicted.expr) return Decided(Verdict::kUnverifiable, "prediction-unreadable");
-  return BestComparison(gold, predicted, tolerance);
+  if (IsDecimalComma(gold.answer, predicted.answer)) {
+    return Decided(Verdict::kCorrect, "decimal-comma");
+  }
+  const Comparison result = BestComparison(gold, predicted, tolerance);
+  const ExprPtr renamed = WithConstantOf(*gold.expr, predicted.expr);
+  if (renamed == predicted.expr || Rank(result) == 2) return result;
+  return CompareAnswers(gold.expr, renamed, tolerance);
+}
+
+// Each comparison has an account of its own.
+Tolerance WithOwnWork(const Tolerance& tolerance) {
+  Tolerance own = tolerance;
+  own.work = std::make_shared<Work>();
+  return own;
 }
 
 }  // namespace
@@ -116,7 +147,7 @@ NativeGrade GradeNatively(const GoldAnswer& gold, std::string_view predicted,
   }
   if (gold.text == predicted) return {{Verdict::kCorrect, "identical"}, ""};
   const Reading reading = ReadAnswer(predicted, AnswerSide::kPredicted);
-  const Comparison result = CompareReadings(gold.reading, reading, options.tolerance);
+  const Comparison result = CompareReadings(gold.reading, reading, WithOwnWork(options.tolerance));
   const bool open = result.judgement.verdict == Verdict::kUnverifiable;
   return {result.judgement, open ? SympyProgram(result.open) : ""};
 }
@@ -126,14 +157,12 @@ Judgement Grade(std::string_view gold, std::string_view predicted, const GradeOp
 }
 
 std::string ExtractAnswer(std::string_view text) {
-  const Extracted found = ExtractFinalAnswer(text);
-  const bool announced =
-      found.rule == "boxed" || found.rule == "boxed-list" || found.rule == "answer-phrase";
-  return announced ? std::string(UnwrapAnswer(found.answer)) : "";
+  const Extracted found = ExtractFinalAnswer(text, Places::kAnnounced);
+  return found.rule == "output" ? "" : std::string(UnwrapAnswer(found.answer));
 }
 
 std::string GraderVersion(GraderMode mode) {
-  return std::string("gradus-grader 2, ") + ToString(mode);
+  return std::string("gradus-grader 3, ") + ToString(mode);
 }
 
 }  // namespace gradus

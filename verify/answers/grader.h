@@ -47,9 +47,9 @@ NativeGrade GradeNatively(const GoldAnswer& gold, std::string_view predicted,
 Judgement Grade(std::string_view gold, std::string_view predicted,
                 const GradeOptions& options = {});
 
-// The final answer that a solution text announces, by a box or an "answer is"; "" when it does not.
-// answers/extract.h has the whole order of places, down to the last number: good enough to measure
-// with, too much of a guess for a search that labels.
+// The final answer that a solution text announces, by a box, a tag or an "answer is"; "" when it
+// does not. reading/extract.h has more places: good enough to measure with, too much of a guess for
+// a search that labels.
 std::string ExtractAnswer(std::string_view text);
 
 // Name, version and mode stored with each tree.

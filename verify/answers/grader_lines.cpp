@@ -37,6 +37,14 @@ Tolerance ReadTolerance(const Json& json, int line) {
   return tolerance;
 }
 
+// Where the answer may be looked for: a row that names ways of extraction allows guesses.
+Places ReadPlaces(const Json& json, const std::string& kind) {
+  const auto opts = json.find("opts");
+  if (opts != json.end() && opts->is_object() && opts->contains("extract"))
+    return Places::kAnywhere;
+  return kind == "text" ? Places::kStated : Places::kAnnounced;
+}
+
 }  // namespace
 
 NativeGrade GradeLine(const std::string& text, int line, GraderMode mode) {
@@ -49,8 +57,14 @@ NativeGrade GradeLine(const std::string& text, int line, GraderMode mode) {
     Fail("stdin:{}: kind must be 'pair' or 'text', not '{}'", line, kind);
   }
   const GradeOptions options{mode, ReadTolerance(json, line)};
-  if (kind == "pair") return GradeNatively(ReadGold(gold), predicted, options);
-  const std::string answer = ExtractFinalAnswer(predicted).answer;
+  const Places places = ReadPlaces(json, kind);
+  if (kind == "pair") {
+    const NativeGrade grade = GradeNatively(ReadGold(gold), predicted, options);
+    const bool found =
+        places == Places::kAnnounced || grade.judgement.reason != "prediction-unreadable";
+    if (found) return grade;
+  }
+  const std::string answer = ExtractFinalAnswer(predicted, places).answer;
   // Where to look is a guess of ours: not finding an answer does not make the text wrong.
   if (answer.empty()) return {{Verdict::kUnverifiable, "no-answer-found"}, ""};
   return GradeNatively(ReadGold(gold), answer, options);

@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "verify/answers/expression/characters.h"
 #include "verify/answers/expression/sampled_value.h"
 #include "verify/answers/reading/extract.h"
+#include "verify/answers/tokens/characters.h"
 
 namespace gradus {
 namespace {
@@ -145,11 +145,11 @@ Judgement GradeByMode(GraderMode mode, const GoldAnswer& gold, std::string_view 
   std::string_view reference = gold.text;
   std::string boxed_gold, boxed;
   if (gold.text.find("boxed") != std::string::npos) {
-    boxed_gold = ExtractFinalAnswer(gold.text).answer;
+    boxed_gold = ExtractFinalAnswer(gold.text, Places::kAnywhere).answer;
     reference = boxed_gold;
   }
   if (predicted.find("boxed") != std::string_view::npos) {
-    boxed = ExtractFinalAnswer(predicted).answer;
+    boxed = ExtractFinalAnswer(predicted, Places::kAnywhere).answer;
     predicted = boxed;
   }
   if (mode == GraderMode::kHendrycks) {

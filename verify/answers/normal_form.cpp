@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cctype>
 
-#include "verify/answers/expression/characters.h"
-#include "verify/answers/expression/token.h"
 #include "verify/answers/modes.h"
+#include "verify/answers/tokens/characters.h"
+#include "verify/answers/tokens/token.h"
 
 namespace gradus {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <map>
 
-#include "verify/answers/expression/characters.h"
 #include "verify/answers/expression/exact.h"
+#include "verify/answers/tokens/characters.h"
 
 namespace gradus {
 namespace {
@@ -81,18 +81,38 @@ class Writer {
   }
 
   std::string Call(const Expr& expr) {
-    static const std::map<std::string, std::string> kConstructors = {
-        {"sin", "sin"},          {"cos", "cos"},   {"tan", "tan"},
-        {"cot", "cot"},          {"sec", "sec"},   {"csc", "csc"},
-        {"asin", "asin"},        {"acos", "acos"}, {"atan", "atan"},
-        {"sinh", "sinh"},        {"cosh", "cosh"}, {"tanh", "tanh"},
-        {"acot", "acot"},        {"asec", "asec"}, {"acsc", "acsc"},
-        {"log", "log"},          {"abs", "Abs"},   {"floor", "floor"},
-        {"ceil", "ceiling"},     {"max", "Max"},   {"min", "Min"},
-        {"gcd", "gcd"},          {"lcm", "lcm"},   {"factorial", "factorial"},
-        {"binomial", "binomial"}};
+    static const std::map<std::string, std::string> kConstructors = {{"sin", "sin"},
+                                                                     {"cos", "cos"},
+                                                                     {"tan", "tan"},
+                                                                     {"cot", "cot"},
+                                                                     {"sec", "sec"},
+                                                                     {"csc", "csc"},
+                                                                     {"asin", "asin"},
+                                                                     {"acos", "acos"},
+                                                                     {"atan", "atan"},
+                                                                     {"sinh", "sinh"},
+                                                                     {"cosh", "cosh"},
+                                                                     {"tanh", "tanh"},
+                                                                     {"acot", "acot"},
+                                                                     {"asec", "asec"},
+                                                                     {"acsc", "acsc"},
+                                                                     {"log", "log"},
+                                                                     {"Log", "log"},
+                                                                     {"abs", "Abs"},
+                                                                     {"floor", "floor"},
+                                                                     {"ceil", "ceiling"},
+                                                                     {"max", "Max"},
+                                                                     {"min", "Min"},
+                                                                     {"gcd", "gcd"},
+                                                                     {"lcm", "lcm"},
+                                                                     {"factorial", "factorial"},
+                                                                     {"binomial", "binomial"}};
     if (expr.name == "root") {
       return "root(" + Parts(expr) + ")";
+    }
+    if (expr.name == "limit") {
+      return fmt::format("Limit({},{},{})", Text(*expr.parts[2]), Text(*expr.parts[0]),
+                         Text(*expr.parts[1]));
     }
     if (expr.name == "sum" || expr.name == "prod") {
       if (!IsVariable(*expr.parts[0])) throw NoConstructor{};  // An index named i.

@@ -41,4 +41,15 @@ void CheckAll(const AnswerPair (&pairs)[N], const std::string& verdict) {
   }
 }
 
+// No pair has this verdict.
+template <std::size_t N>
+void CheckNever(const AnswerPair (&pairs)[N], const std::string& verdict) {
+  for (const AnswerPair& pair : pairs) {
+    CAPTURE(std::string(pair.gold));
+    CAPTURE(std::string(pair.predicted));
+    CAPTURE(Grade(pair.gold, pair.predicted).reason);
+    CHECK(VerdictOf(pair.gold, pair.predicted) != verdict);
+  }
+}
+
 }  // namespace gradus
