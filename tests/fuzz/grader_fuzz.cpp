@@ -7,6 +7,8 @@
 #include "verify/answers/expression/parse.h"
 #include "verify/answers/grader.h"
 #include "verify/answers/reading/extract.h"
+#include "verify/answers/tokens/code_points.h"
+#include "verify/answers/tokens/words.h"
 
 namespace {
 
@@ -22,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const std::size_t zero = input.find('\0');
   const std::string_view gold = input.substr(0, zero);
   const std::string_view predicted = zero == std::string_view::npos ? gold : input.substr(zero + 1);
-  (void)ParseAnswer(TokenizeAnswer(predicted));
-  (void)ExtractFinalAnswer(predicted);
+  (void)ParseAnswer(WithWordsRead(TokenizeAnswer(InAscii(predicted))));
+  (void)ExtractFinalAnswer(predicted, Places::kAnywhere);
   const GoldAnswer answer = ReadGold(gold);
   (void)GoldProblem(answer);
   const NativeGrade grade = GradeNatively(answer, predicted);
