@@ -266,15 +266,16 @@ TEST_CASE("A program that starts all threads it may takes none from another run'
   }
   Bench hostile(1, {}, "L1"), other(1, {}, "L1");
   std::string report;
-  hostile.executor->Check({{"import threading, time\nn = 0\ntry:\n  while n < 2000:\n"
-                            "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
-                            "    n += 1\nexcept RuntimeError: pass\nprint(n)\ntime.sleep(60)"},
-                           {}},
-                          {2.5, 8, 1 << 20, 64},
-                          [&](ExecResult result) { report = result.output; });
+  hostile.executor->Check(
+      {{"import threading, time\nn = 0\ntry:\n  while n < 2000:\n"
+        "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "    n += 1\nexcept RuntimeError: pass\nprint(n)\ntime.sleep(60)"},
+       {}},
+      {2.5, 8, 1 << 20, 64}, [&](ExecResult result) { report = result.output; });
   int ended = 0;
   const std::string threads =
-      "import threading\nfound = []\nt = [threading.Thread(target=found.append, args=(i,)) for i in "
+      "import threading\nfound = []\nt = [threading.Thread(target=found.append, args=(i,)) for i "
+      "in "
       "range(20)]\n[x.start() for x in t]; [x.join() for x in t]\nprint(sorted(found) == "
       "list(range(20)))";
   // Both loops turn until the hostile one has been ended.

@@ -304,7 +304,11 @@ Extracted FindAnswer(std::string_view text) {
 
 Extracted FindInTags(std::string_view text) {
   const std::size_t open = text.rfind("<answer>"), close = text.rfind("</answer>");
-  if (open != kNowhere && (close == kNowhere || close < open)) return {"", "cut-off"};
+  if (open != kNowhere && (close == kNowhere || close < open)) {
+    // Another end mark, perhaps: a box that is whole says all. Else the answer is not.
+    const Extracted inner = FindAnswer(text.substr(open));
+    return inner.rule.starts_with("boxed") ? inner : Extracted{"", "cut-off"};
+  }
   const std::string_view tagged = InTags(text);
   if (tagged.empty()) return {};
   const Extracted inner = FindAnswer(tagged);
