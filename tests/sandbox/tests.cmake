@@ -8,4 +8,6 @@ function(gradus_attacks name)
 endfunction()
 gradus_attacks(sandbox_attacks)
 gradus_attacks(sandbox_attacks_L1 --level L1)
-gradus_attacks(sandbox_attacks_L0 --level L0 --user 23456 --expect-violations --only network)
+gradus_attacks(sandbox_attacks_L0 --level L0 --user 23456 --expect-violations --only net-tcp4 net-abstract disk-links
+               disk-sparse mem-sysv-shm native-int80 native-memfd proc-os-system proc-nice-others secret-proc-environ
+               secret-canary-file sig-canary fd-owner-signal ctl-threads)
