@@ -13,11 +13,4 @@ void DecideByAlgebra(Executor& executor, std::string program, std::function<void
                  });
 }
 
-void GradeWithAlgebra(Executor& executor, const GoldAnswer& gold, std::string_view predicted,
-                      const GradeOptions& options, std::function<void(Judgement)> done) {
-  NativeGrade native = GradeNatively(gold, predicted, options);
-  if (native.program.empty()) return done(std::move(native.judgement));
-  DecideByAlgebra(executor, std::move(native.program), std::move(done));
-}
-
 }  // namespace gradus

@@ -1,7 +1,6 @@
 #pragma once
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "verify/answers/grader.h"
 #include "verify/python/python_executor.h"
@@ -14,10 +13,5 @@ inline ExecLimits AlgebraLimits() { return {.wall_s = 5, .cpu_s = 4, .mem_mb = 1
 // Runs the program that a native judgement left; a program that fails or runs out of time leaves
 // the answer unverifiable.
 void DecideByAlgebra(Executor& executor, std::string program, std::function<void(Judgement)> done);
-
-// GradeNatively, and where that leaves a program, its answer from the sandbox. `done` is called
-// exactly once: at once when no algebra is needed, else later on the executor's thread.
-void GradeWithAlgebra(Executor& executor, const GoldAnswer& gold, std::string_view predicted,
-                      const GradeOptions& options, std::function<void(Judgement)> done);
 
 }  // namespace gradus

@@ -37,9 +37,10 @@ class FixedExecutor final : public Executor {
 };
 
 Judgement GradeWith(FixedExecutor& executor, const char* gold, const char* predicted) {
+  const NativeGrade native = GradeNatively(ReadGold(gold), predicted, {});
+  if (native.program.empty()) return native.judgement;
   std::optional<Judgement> judgement;
-  GradeWithAlgebra(executor, ReadGold(gold), predicted, {},
-                   [&](Judgement j) { judgement = std::move(j); });
+  DecideByAlgebra(executor, native.program, [&](Judgement j) { judgement = std::move(j); });
   REQUIRE(judgement);
   return *judgement;
 }

@@ -5,6 +5,7 @@
 #include <asio/post.hpp>
 #include <asio/thread_pool.hpp>
 #include <atomic>
+#include <exception>
 #include <map>
 #include <utility>
 
@@ -126,12 +127,20 @@ class PythonVerifier final : public Verifier {
              std::function<void(Judgement)> done) {
     asio::post(grading_, [this, expected, answer, alive = alive_, done = std::move(done),
                           work = asio::make_work_guard(io_)]() mutable {
-      NativeGrade grade = GradeNatively(GoldOf(expected), answer, {mode_, {}});
-      asio::post(io_, [this, alive, done = std::move(done), grade = std::move(grade)]() mutable {
-        if (!*alive) return;
-        if (grade.program.empty()) return done(std::move(grade.judgement));
-        DecideByAlgebra(executor_, std::move(grade.program), std::move(done));
-      });
+      NativeGrade grade;
+      std::exception_ptr failure;  // It ends the loop, as if it had come from there.
+      try {
+        grade = GradeNatively(GoldOf(expected), answer, {mode_, {}});
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      asio::post(
+          io_, [this, alive, failure, done = std::move(done), grade = std::move(grade)]() mutable {
+            if (!*alive) return;
+            if (failure) std::rethrow_exception(failure);
+            if (grade.program.empty()) return done(std::move(grade.judgement));
+            DecideByAlgebra(executor_, std::move(grade.program), std::move(done));
+          });
     });
   }
 

@@ -31,6 +31,7 @@ bool IsMapped(const Range& range) {
   return false;
 }
 
+// Empty when somebody has it.
 Fd Claim(std::uint32_t uid) {
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket) Fail("cannot make a socket: {}", std::strerror(errno));
@@ -39,8 +40,9 @@ Fd Claim(std::uint32_t uid) {
   const std::string text = fmt::format("gradus-job-user-{}", uid);
   std::memcpy(name.sun_path + 1, text.data(), text.size());  // Behind a zero: in no folder.
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), size) != 0) socket.Reset();
-  return socket;
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0) return socket;
+  if (errno != EADDRINUSE) Fail("cannot claim a user for programs: {}", std::strerror(errno));
+  return {};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <asio/io_context.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <thread>
@@ -17,12 +18,18 @@ using namespace gradus;
 
 namespace {
 
+void AwaitReady(Calculator& calculator) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!calculator.ready()) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::yield();
+  }
+}
+
 // Asks a calculator without any other isolation than limits: it must refuse by itself.
 class Asked {
  public:
-  Asked() : calculator_(io_, 0) {
-    while (!calculator_.ready()) std::this_thread::yield();
-  }
+  Asked() : calculator_(io_, 0) { AwaitReady(calculator_); }
   std::optional<Calculator::Shown> operator()(const std::string& text) {
     std::optional<Calculator::Shown> answer;
     int calls = 0;
@@ -277,7 +284,7 @@ TEST_CASE("Thousands of programs at once are all answered, arithmetic or not") {
 TEST_CASE("A calculator may be ended from inside an answer, and with questions open") {
   asio::io_context io;
   auto calculator = std::make_unique<Calculator>(io, 0);
-  while (!calculator->ready()) std::this_thread::yield();
+  AwaitReady(*calculator);
   int calls = 0;
   for (int i = 0; i < 10; ++i) {
     calculator->Run({{"print(1)"}, {}}, [&](std::optional<Calculator::Shown>) {

@@ -157,25 +157,29 @@ Bars Warm(const Zygote& zygote, int count, char** arguments) {
   return bars;
 }
 
+// nullptr when it cannot be had.
 PyObject* ReadProgram(int fd, std::uint64_t size) {
   PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
   char* data = nullptr;
   Py_ssize_t length = 0;
-  if (!bytes || PyBytes_AsStringAndSize(bytes, &data, &length) != 0 ||
-      ::pread(fd, data, size, 0) != static_cast<ssize_t>(size)) {
-    ::_exit(1);
-  }
-  return bytes;
+  const bool read = bytes && PyBytes_AsStringAndSize(bytes, &data, &length) == 0 &&
+                    ::pread(fd, data, size, 0) == static_cast<ssize_t>(size);
+  return read ? bytes : nullptr;
 }
 
-void Confine(const Bars& bars, const Request& request, const JobFds& fds) {
+// The job's program, in a process that is confined now. Where that fails, which is never the
+// program's fault, the process says so and ends.
+PyObject* Confine(const Bars& bars, const Request& request, const JobFds& fds) {
   NotConfined told;
   Reason reason(told.reason, sizeof told.reason);
-  if (::dup2(fds.output, 1) != 1) {
+  PyObject* text = ReadProgram(fds.program, request.program_bytes);
+  if (!text) {
+    reason.Failed("reading the program");
+  } else if (::dup2(fds.output, 1) != 1) {
     reason.Failed("placing descriptors");
   } else if (LockDown(bars, {request.memory_bytes, request.cpu_s, false}, reason)) {
     ::close(kControlFd);
-    return;
+    return text;
   }
   told.id = request.id;
   (void)!::write(kControlFd, &told, sizeof told);
@@ -184,8 +188,7 @@ void Confine(const Bars& bars, const Request& request, const JobFds& fds) {
 
 [[noreturn]] void RunJob(const Bars& bars, const Zygote& zygote, const SharedReport& shared,
                          const Request& request, const JobFds& fds) {
-  PyObject* text = ReadProgram(fds.program, request.program_bytes);
-  Confine(bars, request, fds);
+  PyObject* text = Confine(bars, request, fds);
   PyOS_AfterFork_Child();
   const Report report = RunProgram(PyDict_GetItemString(zygote.scope, "prepare"), text);
   FinishThreads();
